@@ -1,0 +1,54 @@
+"""Time, ids and chance, handed in: the engine never asks the machine for them itself."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The one source of time. `now` is always aware and in UTC."""
+
+    def now(self) -> datetime: ...
+
+    async def sleep_until(self, when: datetime) -> None: ...
+
+
+class Ids(Protocol):
+    """The one source of ids and randomness."""
+
+    def op_id(self) -> str:
+        """128 random bits as 32 lower-case hex digits (promises, Words)."""
+        ...
+
+    def row_id(self) -> str:
+        """An id that sorts by the time it was made; shape: 26 characters of `0-9a-z`."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep_until(self, when: datetime) -> None:
+        await asyncio.sleep(max(0.0, (when - self.now()).total_seconds()))
+
+
+class SystemIds:
+    """Ids from the machine's randomness and clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = 0
+
+    def op_id(self) -> str:
+        return secrets.token_hex(16)
+
+    def row_id(self) -> str:
+        micros = int(self._clock.now().timestamp() * 1_000_000)
+        self._last = max(micros, self._last + 1)
+        return f"{self._last:014x}{secrets.token_hex(6)}"
