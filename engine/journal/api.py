@@ -1,0 +1,118 @@
+"""The journal's interface: one write verb and a few named reads, the same over every store.
+
+All reads return committed rows only. Lists come in the order in which the rows were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from engine.records import (
+    Changes,
+    CommandRecord,
+    Conflict,
+    Done,
+    DueRecord,
+    EffectRecord,
+    EntityRecord,
+    EventRecord,
+    InboxRecord,
+    MemoryRecord,
+    ProblemRecord,
+    RuleRecord,
+    RunRecord,
+    StepRecord,
+)
+
+R = TypeVar("R")
+
+
+class Journal(Protocol):
+    """The durable record of facts, events, runs, effects, entities and problems."""
+
+    async def commit(self, changes: Changes) -> Done | Conflict:
+        """Writes all of the changes durably, or none of them.
+
+        Raises JournalError when the store cannot write (disk full, read-only); nothing was written then.
+        """
+        ...
+
+    async def get(self, record: type[R], key: tuple[object, ...]) -> R | None:
+        """The row with this key, or None."""
+        ...
+
+    async def new_events(self, limit: int) -> list[EventRecord]:
+        """Events that no run has handled yet, oldest first."""
+        ...
+
+    async def open_runs(self, rule: str | None = None) -> list[RunRecord]:
+        """Runs that have not ended (states `queued` and `running`), oldest first."""
+        ...
+
+    async def inbox(self, limit: int) -> list[InboxRecord]:
+        """Messages for waiting runs, oldest first."""
+        ...
+
+    async def due_before(self, when: datetime, limit: int) -> list[DueRecord]:
+        """What is due at `when` or earlier, earliest first."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """The earliest time at which something is due."""
+        ...
+
+    async def dues(self, prefix: str) -> list[DueRecord]:
+        """Due rows whose key begins with `prefix`."""
+        ...
+
+    async def effects(self, states: Collection[str], limit: int) -> list[EffectRecord]:
+        """Effects in one of these states, oldest first."""
+        ...
+
+    async def memories(self) -> list[MemoryRecord]:
+        """What every trigger remembers."""
+        ...
+
+    async def entities(self) -> list[EntityRecord]:
+        """All entities."""
+        ...
+
+    async def rules(self) -> list[RuleRecord]:
+        """All rules with the program each runs now."""
+        ...
+
+    async def problems(self, *, open_only: bool = True) -> list[ProblemRecord]:
+        """Problems, those that have not cleared unless asked for all."""
+        ...
+
+    async def commands(self) -> list[CommandRecord]:
+        """Commands that wait to be carried out."""
+        ...
+
+    async def runs(self, *, rule: str | None = None, limit: int = 50) -> list[RunRecord]:
+        """The newest runs, newest first."""
+        ...
+
+    async def steps(self, run: str) -> list[StepRecord]:
+        """A run's trace in order."""
+        ...
+
+    async def sends(
+        self, *, run: str | None = None, states: Collection[str] = (), limit: int = 50
+    ) -> list[EffectRecord]:
+        """The newest effects, newest first; `states` empty means all."""
+        ...
+
+    async def close(self) -> None:
+        """Finishes what is being written and lets go of the store."""
+        ...
+
+
+class JournalError(Exception):
+    """The store cannot write or read; the text says why for people, `code` for machines ("disk-full")."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code

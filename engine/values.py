@@ -1,0 +1,218 @@
+"""The value types that flow through the engine: facts, verdicts, requests, outcomes, durations, phones.
+
+All of them are immutable and plain; times are aware and in UTC; `Json` is plain data (dict, list, text, number,
+boolean, None) and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = Any
+
+FactKind = Literal["poll", "due", "webhook", "event", "state", "start", "command"]
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What came in: a poll's answer, a due time, a webhook, an event, a changed state, the engine's start.
+
+    `subject` says what it is about (a job id, a webhook id, an event type, an entity id); `key` is an identity that
+    the sender gave, by which the same fact is recognised when it comes twice (design decision 5).
+    """
+
+    kind: FactKind
+    subject: str
+    data: Json
+    at: datetime
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A trigger accepts the fact: `data` becomes `trigger.*`, `key` is the default of the rule's `per:`."""
+
+    data: Mapping[str, Json]
+    key: str = ""
+    dedupe: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Fires when nothing has cancelled it for this long (`for:`)."""
+
+    lasting: timedelta
+    fire: Fire
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Does not fire; `cancels` ends a hold that is under way for the same subject."""
+
+    cancels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a trigger made of a fact: its new memory for this subject, the verdict, and why in words."""
+
+    memory: Json
+    verdict: Fire | Hold | Nothing
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound on how often: at most `burst` at once, refilled at `rate` per second, counted per `key`."""
+
+    key: str
+    rate: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An outside call as data.
+
+    `body` is what the connection needs to perform `operation`; `shown` is the view of it that people may see, without
+    secrets and with phone numbers masked; `recipient` is the phone number of a message. `idempotent` means that
+    repeating it is safe, by nature (a read) or because the rule's author says so.
+    """
+
+    connection: str
+    operation: str
+    body: Mapping[str, Json]
+    changes_world: bool = True
+    shown: Mapping[str, Json] = field(default_factory=dict)
+    recipient: str | None = None
+    idempotent: bool = False
+    limits: tuple[Limit, ...] = ()
+    timeout: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """A change of an entity's state, made by an action of the engine itself."""
+
+    entity: str
+    state: str
+    attributes: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A line for the log."""
+
+    message: str
+    level: Level = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class FireEvent:
+    """An event of the engine, for rules with the trigger `event`."""
+
+    event_type: str
+    data: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """It happened. `proof` names how we know ("message id wamid.…"); `answer` is what came back."""
+
+    answer: Json = None
+    proof: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It surely did not happen and never will by itself."""
+
+    reason: str
+    answer: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """It surely did not happen and will be tried again, after `after` or by the engine's backoff.
+
+    `problem` is the code of what a person should mend meanwhile ("token-refused"), or empty.
+    """
+
+    reason: str
+    after: timedelta | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """It may have happened; nobody knows yet (promise P10)."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Accepted | Refused | Waiting | Unsure
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The identity of one effect over all its attempts; past `send_by` nothing may leave."""
+
+    op_id: str
+    send_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An entity as it stands: its state as text, its attributes, and when it last changed or was updated."""
+
+    entity: str
+    state: str
+    attributes: Mapping[str, Json]
+    changed: datetime
+    updated: datetime
+
+
+_DURATION = re.compile(r"(-?)(\d+):([0-5]?\d)(?::([0-5]?\d)(?:\.(\d+))?)?")
+_UNITS = ("days", "hours", "minutes", "seconds", "milliseconds")
+
+
+def duration(value: Json) -> timedelta:
+    """A duration as people write it: seconds, "HH:MM", "HH:MM:SS", or a mapping of days … milliseconds.
+
+    Raises ValueError with a sentence for people. Source: Home Assistant semantics, section 1.
+    """
+    expected = 'a duration is a number of seconds, "HH:MM:SS", or a mapping such as {minutes: 5}'
+    if isinstance(value, bool) or value is None:
+        raise ValueError(expected)
+    try:
+        found = _duration(value)
+    except (OverflowError, ValueError, TypeError):
+        raise ValueError(expected) from None
+    if found < timedelta(0):
+        raise ValueError("a duration cannot be negative")
+    return found
+
+
+def _duration(value: Json) -> timedelta:
+    if isinstance(value, Mapping):
+        if not value or set(value) - set(_UNITS):
+            raise ValueError
+        return timedelta(**{unit: float(amount) for unit, amount in value.items()})
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        sign, hours, minutes, seconds, fraction = match.groups()
+        whole = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(f"{seconds or 0}.{fraction or 0}"))
+        return -whole if sign else whole
+    return timedelta(seconds=float(value))
+
+
+def masked(phone: str) -> str:
+    """A phone number as it may be shown: `+9198…210`."""
+    digits = phone.lstrip("+")
+    if len(digits) < 8:
+        return "…"
+    return f"+{digits[:4]}…{digits[-3:]}"
