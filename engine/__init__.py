@@ -1,0 +1,1 @@
+"""The engine: takes in facts, runs rules, keeps the journal; it names no action, trigger or connection."""

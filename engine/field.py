@@ -1,0 +1,300 @@
+"""Typed fields: each is a key of the YAML, and from it come parsing, checking, schema, reference and completion.
+
+A kind says what a value may be: `schema` for the judge (JSON Schema, with `title` as the words for people) and `read`
+for the typed value. Every field takes a value or a template of it; templates are rendered before `read` is called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final, Generic, TypeVar, overload
+
+from engine.values import Json, duration
+
+T = TypeVar("T")
+C = TypeVar("C")
+
+
+class Missing:
+    """The default of a field that must be given."""
+
+    def __repr__(self) -> str:
+        return "(required)"
+
+
+MISSING: Final = Missing()
+
+
+class Kind(Generic[T]):
+    """What a value may be, in words (`says`), as JSON Schema and as a reader that raises ValueError for people."""
+
+    def __init__(self, says: str, schema: Mapping[str, Json], read: Callable[[Json], T]) -> None:
+        self.says = says
+        self.schema: dict[str, Json] = {**schema, "title": says}
+        self.read = read
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None or isinstance(value, dict | list):
+        raise ValueError("expected text")
+    return str(value)
+
+
+def _number(value: Json) -> float:
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("expected a number") from None
+    if not -1e300 < found < 1e300:
+        raise ValueError("expected a number")
+    return int(found) if found.is_integer() and abs(found) < 2**53 else found
+
+
+def _whole(least: int, most: int) -> Callable[[Json], int]:
+    def read(value: Json) -> int:
+        found = _number(value)
+        if int(found) != found or not least <= found <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}")
+        return int(found)
+
+    return read
+
+
+_BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def _boolean(value: Json) -> bool:
+    if isinstance(value, bool):
+        return value
+    found = _BOOLEANS.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError("expected true or false")
+    return found
+
+
+_PHONE = re.compile(r"\+?[0-9][0-9 ().-]{5,22}")
+
+
+def _phone(value: Json) -> str:
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not _PHONE.fullmatch(text):
+        raise ValueError('expected a phone number with country code, such as "+919876543210"')
+    import phonenumbers  # its metadata costs memory and start-up time
+
+    try:
+        parsed = phonenumbers.parse(text if text.startswith("+") else f"+{text}")
+    except phonenumbers.NumberParseException:
+        parsed = None
+    if parsed is None or not phonenumbers.is_possible_number(parsed):
+        raise ValueError("this is not a phone number that can exist; write it with its country code")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+_URL = re.compile(r"https?://[^\s/?#]+([/?#]\S*)?")
+
+
+def _url(value: Json) -> str:
+    if not isinstance(value, str) or not _URL.fullmatch(value):
+        raise ValueError('expected a web address such as "https://example.com/orders"')
+    return value
+
+
+def _anything(value: Json) -> Json:
+    return value
+
+
+def _mapping(value: Json) -> dict[str, Json]:
+    if not isinstance(value, Mapping):
+        raise ValueError("expected a mapping of names to values")
+    return dict(value)
+
+
+SCALAR: Final = {"type": ["string", "number"]}
+TEXT: Final = Kind("text", SCALAR, _text)
+NUMBER: Final = Kind("a number", {"type": ["number", "string"], "pattern": r"^-?[0-9.]+$"}, _number)
+BOOLEAN: Final = Kind(
+    "true or false",
+    {"enum": [True, False, "yes", "no", "on", "off", "true", "false", "Yes", "No", "On", "Off"]},
+    _boolean,
+)
+DURATION: Final[Kind[timedelta]] = Kind(
+    'a duration: seconds, "HH:MM:SS", or a mapping such as {minutes: 5}',
+    {"type": ["number", "string", "object"], "minimum": 0},
+    duration,
+)
+PHONE: Final = Kind(
+    'a phone number with country code, in quotes: "+919876543210"', {"type": ["string", "integer"]}, _phone
+)
+URL: Final = Kind('a web address such as "https://example.com/orders"', {"type": "string"}, _url)
+ANYTHING: Final = Kind("any value", {}, _anything)
+MAPPING: Final = Kind("a mapping of names to values", {"type": "object"}, _mapping)
+
+
+def integer(least: int, most: int) -> Kind[int]:
+    """A whole number within bounds, both included."""
+    says = f"a whole number from {least} to {most}"
+    return Kind(says, {"type": ["integer", "string"], "minimum": least, "maximum": most}, _whole(least, most))
+
+
+def choice(*words: str) -> Kind[str]:
+    """One of a closed list of words."""
+
+    def read(value: Json) -> str:
+        if value not in words:
+            raise ValueError(f"expected one of {', '.join(words)}")
+        return str(value)
+
+    return Kind(f"one of {', '.join(words)}", {"enum": list(words)}, read)
+
+
+def many(kind: Kind[T]) -> Kind[list[T]]:
+    """One value, or a list of them; read as a list."""
+
+    def read(value: Json) -> list[T]:
+        values = value if isinstance(value, list) else [value]
+        if not values:
+            raise ValueError(f"expected {kind.says}, or a list with at least one")
+        return [kind.read(element) for element in values]
+
+    schema = {"anyOf": [kind.schema, {"type": "array", "minItems": 1, "items": kind.schema}]}
+    return Kind(f"{kind.says}, or a list of them", schema, read)
+
+
+def either(says: str, *kinds: Kind[Any]) -> Kind[Any]:
+    """The first of several kinds that can read the value."""
+
+    def read(value: Json) -> Any:
+        for kind in kinds:
+            try:
+                return kind.read(value)
+            except ValueError:
+                continue
+        raise ValueError(f"expected {says}")
+
+    return Kind(says, {"anyOf": [kind.schema for kind in kinds]}, read)
+
+
+def listing(kind: Kind[T]) -> Kind[list[T]]:
+    """A list of values of one kind."""
+
+    def read(value: Json) -> list[T]:
+        if not isinstance(value, list):
+            raise ValueError(f"expected a list of {kind.says}")
+        return [kind.read(element) for element in value]
+
+    return Kind(f"a list of {kind.says}", {"type": "array", "items": kind.schema}, read)
+
+
+class Field(Generic[T]):
+    """One key of a block: its kind, whether it may be left out, and what it is for."""
+
+    def __init__(
+        self, kind: Kind[Any], says: str, *, default: Any = MISSING, key: str = "", secret: bool = False
+    ) -> None:
+        self.kind = kind
+        self.says = says
+        self.default = default
+        self.key = key
+        self.secret = secret
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.key = self.key or name.rstrip("_")
+        self.name = name
+
+    @property
+    def required(self) -> bool:
+        """Whether the key must be given."""
+        return self.default is MISSING
+
+    @overload
+    def __get__(self, block: None, owner: type) -> Field[T]: ...
+
+    @overload
+    def __get__(self, block: object, owner: type) -> T: ...
+
+    def __get__(self, block: object | None, owner: type) -> Field[T] | T:
+        if block is None:
+            return self
+        found: T = block.__dict__[self.name]
+        return found
+
+
+def required(kind: Kind[T], says: str, *, key: str = "", secret: bool = False) -> Field[T]:
+    """A field that must be given."""
+    return Field(kind, says, key=key, secret=secret)
+
+
+def optional(kind: Kind[T], says: str, *, key: str = "", secret: bool = False) -> Field[T | None]:
+    """A field that may be left out; it is None then."""
+    return Field(kind, says, default=None, key=key, secret=secret)
+
+
+def default(kind: Kind[T], value: T, says: str, *, key: str = "") -> Field[T]:
+    """A field that may be left out; it has this value then."""
+    return Field(kind, says, default=value, key=key)
+
+
+class FieldError(ValueError):
+    """Values that a block's fields cannot take; `faults` are pairs of key and sentence."""
+
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{key}: {fault}" if key else fault for key, fault in faults))
+        self.faults = faults
+
+
+class Block:
+    """A mapping of YAML as a typed object: its fields are the class's `Field` attributes."""
+
+    def __init__(self, values: Mapping[str, Json]) -> None:
+        faults = [(key, f"there is no {key} here") for key in values if key not in self.fields()]
+        for key, field in self.fields().items():
+            if key not in values:
+                if field.required:
+                    faults.append((key, f"{key} is missing"))
+                self.__dict__[field.name] = field.default
+                continue
+            try:
+                self.__dict__[field.name] = field.kind.read(values[key])
+            except ValueError as fault:
+                faults.append((key, str(fault)))
+        if not faults:
+            faults = list(self.check())
+        if faults:
+            raise FieldError(faults)
+
+    def check(self) -> list[tuple[str, str]]:
+        """What is wrong between fields ("one of a or b"), as pairs of key and sentence; none by default."""
+        return []
+
+    @classmethod
+    def fields(cls) -> dict[str, Field[Any]]:
+        """The fields by YAML key, in the order in which they are written down."""
+        found = cls.__dict__.get("_fields_by_key")
+        if found is None:
+            found = {
+                field.key: field
+                for base in reversed(cls.__mro__)
+                for field in vars(base).values()
+                if isinstance(field, Field)
+            }
+            cls._fields_by_key = found  # type: ignore[attr-defined]  # a cache on each class
+        fields: dict[str, Field[Any]] = found
+        return fields
+
+    @classmethod
+    def schema(cls) -> dict[str, Json]:
+        """JSON Schema of the mapping; the checker lets a template stand for any value."""
+        return {
+            "type": "object",
+            "properties": {
+                key: {**field.kind.schema, "description": field.says} for key, field in cls.fields().items()
+            },
+            "required": [key for key, field in cls.fields().items() if field.required],
+            "additionalProperties": False,
+        }

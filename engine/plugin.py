@@ -1,0 +1,300 @@
+"""Everything that a plugin may import, and how to write one.
+
+**An action** is one class in a file of `actions/` (or of any package that an entry point of the group
+`rulewheel.plugins` names). Its typed fields are its YAML; from them come parsing, checking, schema and reference, and
+its examples are its tests:
+
+    class Ping(Action):
+        \"\"\"Asks a page whether it is there.\"\"\"
+
+        name = "page.ping"
+        url = required(URL, "The page to ask")
+        examples = (
+            Example("Ask the shop", "url: https://shop.example", gives=[{"method": "GET", "url": "https://shop.example"}]),
+        )
+
+        def plan(self, view: View) -> list[Plan]:
+            return [Request("http", "request", {"method": "GET", "url": self.url}, changes_world=False)]
+
+`plan` is pure: it returns requests as data and does nothing. The engine writes an intent to disk before it hands a
+request that changes the world to its connection, so limits, redaction, dry run and replay cost a plugin nothing.
+
+**A trigger** says what it `watches` (a poll of a connection, a calendar, a webhook, events, states) and decides, purely,
+what a fact means to it: `decide(memory, fact, view) -> Decision`. The engine keeps the memory, one per subject. When a rule
+is loaded while a watched thing is known already, the engine shows it the last fact and keeps only the memory.
+
+**A connection** performs requests and says what came of them: Accepted, Refused, Waiting or Unsure. Its fields are its
+settings in `rulewheel.yaml`. When in doubt whether something happened, the answer is Unsure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+from engine import calendar
+from engine.calendar import Calendar
+from engine.clock import Clock, SystemClock
+from engine.field import (
+    ANYTHING,
+    BOOLEAN,
+    DURATION,
+    MAPPING,
+    NUMBER,
+    PHONE,
+    TEXT,
+    URL,
+    Block,
+    Field,
+    FieldError,
+    Kind,
+    choice,
+    default,
+    either,
+    integer,
+    listing,
+    many,
+    optional,
+    required,
+)
+from engine.problem import Problem, near
+from engine.values import (
+    Accepted,
+    Decision,
+    Fact,
+    Fire,
+    FireEvent,
+    Hold,
+    Json,
+    Limit,
+    Nothing,
+    Operation,
+    Outcome,
+    Refused,
+    Request,
+    Say,
+    SetState,
+    State,
+    Unsure,
+    Waiting,
+    duration,
+    masked,
+)
+
+Plan: TypeAlias = Request | SetState | Say | FireEvent
+
+
+class View(Protocol):
+    """A snapshot of what may be read while deciding: the time, the zone, and the states of entities."""
+
+    @property
+    def now(self) -> datetime: ...
+
+    @property
+    def zone(self) -> tzinfo: ...
+
+    def state(self, entity: str) -> State | None: ...
+
+    def entities(self, prefix: str) -> Sequence[State]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask a connection again and again; rules that watch the same request share one poll at the smallest pace.
+
+    `subject` names what the answer is about; the answer is kept as the attributes of `entity`, whose state is the
+    answer's `state`.
+    """
+
+    request: Request
+    every: timedelta
+    subject: str
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Wake at the instants of a calendar; `key` tells it from the other calendars of the same trigger."""
+
+    calendar: Calendar
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Facts that arrive at `/hook/<id's path>`."""
+
+    id: str
+    methods: frozenset[str] = frozenset({"POST", "PUT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts of the engine itself: `event` of a type (the subject; "*" is any), `start`."""
+
+    kind: str
+    subject: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Changes of these entities; a name that ends with `.` means all entities that begin so."""
+
+    entities: tuple[str, ...]
+
+
+Watch: TypeAlias = Poll | Schedule | Webhook | Facts | States
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An example of a plugin's YAML, shown in the reference and run as a test.
+
+    `gives` is, for an action, the list of what it plans: the body of each request, or for a state change, log line or
+    event its fields as a mapping; for a trigger, a list of pairs (fact data, the `trigger` data it fires with, or None).
+    """
+
+    title: str
+    yaml: str
+    gives: Sequence[Any] = ()
+
+
+class Action(Block):
+    """One thing that a step can do; see the module's text."""
+
+    name: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = ()
+    responds: ClassVar[bool] = False
+    valid_for: ClassVar[timedelta | None] = None
+
+    def plan(self, view: View) -> list[Plan]:
+        """The requests and changes that this action asks for, without doing any of them."""
+        raise NotImplementedError
+
+
+class Trigger(Block):
+    """One kind of occasion on which a rule runs; see the module's text."""
+
+    name: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = ()
+    gives: ClassVar[Mapping[str, str]] = {}
+
+    def watches(self, view: View) -> list[Watch]:
+        """What to wake for; asked again when an entity that it read changes."""
+        raise NotImplementedError
+
+    def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
+        """What the fact means; `memory` is None for a subject not seen before."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `rulewheel doctor`: what was looked at, whether it is well, and what to do if not."""
+
+    subject: str
+    well: bool
+    says: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the engine hands to a connection: time, the secrets by name, the hosts that the operator allows."""
+
+    clock: Clock = dataclass_field(default_factory=SystemClock)
+    secret: Callable[[str], str] = str
+    hosts: Mapping[str, Mapping[str, Json]] = dataclass_field(default_factory=dict)
+    name: str = "rulewheel"
+
+
+class Connection(Block):
+    """Configured access to an outside system; its fields are its settings."""
+
+    name: ClassVar[str] = ""
+    configured: ClassVar[bool] = True  # False: works without an entry below `connections:`
+
+    async def open(self, tools: Tools) -> None:
+        """Gets ready; nothing is sent yet."""
+
+    async def perform(self, request: Request, operation: Operation) -> Outcome:
+        """Carries the request out once and says what surely happened; never raises for what the outside does."""
+        raise NotImplementedError
+
+    def redirected(self, request: Request, to: str) -> Request:
+        """The same request to another recipient, for `sending: test`; as it is where there is none."""
+        return request
+
+    async def doctor(self) -> list[Finding]:
+        """Looks whether the connection is well, without changing anything outside."""
+        return []
+
+    async def close(self) -> None:
+        """Lets go of what `open` took."""
+
+
+__all__ = [
+    "ANYTHING",
+    "BOOLEAN",
+    "DURATION",
+    "MAPPING",
+    "NUMBER",
+    "PHONE",
+    "TEXT",
+    "URL",
+    "Accepted",
+    "Action",
+    "Block",
+    "Calendar",
+    "Connection",
+    "Decision",
+    "Example",
+    "Fact",
+    "Facts",
+    "Field",
+    "FieldError",
+    "Finding",
+    "Fire",
+    "FireEvent",
+    "Hold",
+    "Json",
+    "Kind",
+    "Limit",
+    "Nothing",
+    "Operation",
+    "Outcome",
+    "Plan",
+    "Poll",
+    "Problem",
+    "Refused",
+    "Request",
+    "Say",
+    "Schedule",
+    "SetState",
+    "State",
+    "States",
+    "Tools",
+    "Trigger",
+    "Unsure",
+    "View",
+    "Waiting",
+    "Watch",
+    "Webhook",
+    "calendar",
+    "choice",
+    "default",
+    "duration",
+    "either",
+    "integer",
+    "listing",
+    "many",
+    "masked",
+    "near",
+    "optional",
+    "required",
+]

@@ -1,0 +1,78 @@
+"""Programs and books: what the files say should happen, in one canonical form.
+
+A program's `body` is plain data, so that it can be kept in the journal and run again after a restart:
+
+    {"id", "alias", "description", "mode", "max", "max_exceeded", "per", "valid_for", "variables",
+     "triggers":   [{"trigger": name, "key", "id", "alias", "enabled", "variables", "with": {the plugin's fields}}],
+     "conditions": [condition], "actions": [step], "on_error": [step]}
+
+condition   {"condition": "template", "value_template": text} | {"condition": "and" | "or" | "not", "conditions": [...]}
+            | {"condition": "compare", "value": …, "above" | "below" | "equals" | "in" | "contains" | "matches": …}
+            | {"condition": "trigger", "id": [text]}                         each may have "alias" and "enabled"
+step        {"do": "action", "action": name, "data": {…}, "response_variable", "retry": {"attempts", "wait"}, "timeout"}
+            | {"do": "delay", "delay": duration} | {"do": "condition", "condition": condition}
+            | {"do": "if", "if": [condition], "then": [step], "else": [step]}
+            | {"do": "choose", "choose": [{"conditions": [...], "sequence": [...]}], "default": [step]}
+            | {"do": "variables", "variables": {…}} | {"do": "stop", "stop": text, "error": bool, "response_variable"}
+            | {"do": "event", "event": type, "event_data": {…}}
+                                              each may have "alias", "enabled", "continue_on_error"
+
+Keys that were not given are absent, but for `id`, `alias`, `mode`, `triggers`, `conditions`, `actions`, `variables`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.plugin import Trigger
+from engine.problem import Problem
+from engine.values import Json
+
+
+def content_hash(body: Json) -> str:
+    """The name of a piece of plain data: 32 hex digits that change when the data does."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerUse:
+    """A trigger as one rule uses it. `key` names it for ever: its `id`, else the hash of its content (decision 3)."""
+
+    key: str
+    index: int
+    id: str
+    alias: str
+    name: str
+    plugin: Trigger
+    variables: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One rule as checked and expanded, named by its content hash."""
+
+    hash: str
+    rule: str
+    alias: str
+    body: Mapping[str, Json]
+    triggers: tuple[TriggerUse, ...]
+    file: str = ""
+    line: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The programs of one tree of files, by rule id, and what is wrong in the files.
+
+    `stale` are the rules that run their last good version, because their file has a problem now.
+    """
+
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    stale: frozenset[str] = frozenset()
+    sources: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""What a rule does after it fired, as pure functions."""

@@ -1,0 +1,1 @@
+"""The two listeners: webhooks, and the page."""
