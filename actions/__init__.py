@@ -1,0 +1,1 @@
+"""Built-in actions, a file a family."""

@@ -1,0 +1,1 @@
+"""One command a figure, with a peer measured in the same run."""

@@ -1,0 +1,1 @@
+"""Access to outside systems, a package or a file each."""

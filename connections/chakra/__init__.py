@@ -1,0 +1,1 @@
+"""ChakraHQ: background jobs and WhatsApp messages."""

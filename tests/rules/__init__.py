@@ -1,0 +1,1 @@
+"""Broken and good rule files, and what is said about them."""

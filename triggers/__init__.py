@@ -1,0 +1,1 @@
+"""Built-in triggers, a file a family."""
