@@ -214,13 +214,19 @@ def test_two_skipped_times_and_the_one_after_the_gap_are_due_once_together() -> 
 def test_a_time_that_comes_twice_is_due_the_first_time_only() -> None:
     calendar = at_time(2, 30, 0, None, BERLIN)
     assert calendar.next_after(datetime(2026, 10, 25, 0, 0, tzinfo=UTC)) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert calendar.next_after(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+    for later in (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 15, tzinfo=UTC)):
+        assert calendar.next_after(later) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
 
 
 def test_a_pattern_goes_on_through_the_hour_that_comes_twice() -> None:
     calendar = pattern(None, "/30", None, BERLIN)
     start, end = datetime(2026, 10, 25, 0, 0, tzinfo=UTC), datetime(2026, 10, 25, 2, 0, tzinfo=UTC)
     assert due(calendar, start, end) == list(minutes(start, end, 30))
+
+
+def test_a_pattern_that_is_months_away_is_found_with_the_offset_of_its_own_season() -> None:
+    calendar = cron("0 * 15 7 *", BERLIN)
+    assert local(calendar, "2026-01-20T00:00", 2) == ["Wed 15 00:00:00", "Wed 15 01:00:00"]
 
 
 def test_weekdays_of_a_time_count_from_monday() -> None:
