@@ -18,7 +18,7 @@ HOUSE = """
 0   problem values clock field records
 1   places mistake scalar parser collection reader source
 1   budget operators dates functions template
-1   calendar plugin
+1   threshold calendar plugin
 2   registry judge secret settings
 3   rules/model rules/schema rules/blueprint rules/normalise rules/check rules/book
 4   scope states match conditions runs/frames runs/course runs/calls runs/steps
