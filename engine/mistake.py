@@ -208,7 +208,7 @@ def _after_quote(complaint: _Complaint) -> Problem | None:
         "text after the closing quote",
         complaint.place(complaint.line, complaint.column),
         expected="quotes around the whole text or none of it",
-        remedy='move the closing quote to the end of the text; inside double quotes, write a quote as \\"',
+        remedy="move the closing quote to the end; a text that holds one kind of quote needs the other kind around it",
     )
 
 

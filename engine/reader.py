@@ -46,7 +46,7 @@ class Limits:
     nodes: int = 100_000
 
 
-class _StopReading(Exception):  # noqa: N818
+class _StopReading(Exception):
     """Reading ends here: a limit was passed, or a second document begins."""
 
 
