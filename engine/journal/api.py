@@ -116,3 +116,8 @@ class JournalError(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+def closed() -> JournalError:
+    """What a call on a journal gets that was closed."""
+    return JournalError("closed", "The journal is closed: the daemon is stopping.")

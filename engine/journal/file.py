@@ -1,0 +1,133 @@
+"""The state file: how it is opened, brought up to date, or refused untouched (promise P26)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from engine.journal.api import JournalError
+
+SQL = Path(__file__).parent / "sql"
+APPLICATION_ID = 0x72773031
+PATIENCE = 5.0
+"""Seconds to wait for another process's short write or for a crashed one's log to be read back."""
+
+_FAULTS = {
+    sqlite3.SQLITE_FULL: ("disk-full", "The disk that holds the state is full. Make room; nothing else is needed."),
+    sqlite3.SQLITE_READONLY: ("read-only", "The state cannot be written. Look at the rights of the file and its disk."),
+    sqlite3.SQLITE_IOERR: ("disk-error", "The disk refused to read or write the state: it may be full, or failing."),
+    sqlite3.SQLITE_CORRUPT: ("state-damaged", "The state file is damaged. Put a backup in its place."),
+    sqlite3.SQLITE_NOTADB: ("state-damaged", "The state file is damaged, or is not a state file at all."),
+    sqlite3.SQLITE_BUSY: ("locked", "Another program keeps the state file locked. Close it."),
+    sqlite3.SQLITE_LOCKED: ("locked", "Another program keeps the state file locked. Close it."),
+    sqlite3.SQLITE_CANTOPEN: ("cannot-open", "The state file cannot be opened. Look at the path and at its rights."),
+}
+
+
+class Migration(NamedTuple):
+    """One step from the state file's version `number - 1` to `number`."""
+
+    number: int
+    text: str
+
+
+def fault(error: sqlite3.Error) -> JournalError:
+    """What SQLite's error means, for people; the code for machines."""
+    code, text = _FAULTS.get(
+        getattr(error, "sqlite_errorcode", 0) & 0xFF, ("state-error", "The state file could not be used.")
+    )
+    return JournalError(code, f"{text} (SQLite says: {error}.)")
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """All steps that this version knows, in order."""
+    files = sorted(SQL.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    return tuple(Migration(int(file.name[:4]), file.read_text("utf-8")) for file in files)
+
+
+def create(path: Path) -> None:
+    """Makes the file where there is none, and its folder; only their owner may look into what is new."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection that begins and ends transactions only when told to."""
+    mode = "ro" if read_only else "rw"
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}",
+        uri=True,
+        timeout=PATIENCE,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=512,
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def version(path: Path) -> int:
+    """The file's version, 0 for an empty one; what is not ours, or newer than we know, is refused and left as it is."""
+    reader = connect(path, read_only=True)
+    try:
+        found: int = reader.execute("PRAGMA user_version").fetchone()[0]
+        ours = reader.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+        empty = not reader.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    finally:
+        reader.close()
+    if not ours and not (found == 0 and empty):
+        raise JournalError("not-a-state", f"{path} belongs to another program. Name another file as `state:`.")
+    newest = migrations()[-1].number
+    if found > newest:
+        raise JournalError(
+            "newer-state",
+            f"The state {path} was written by a newer rulewheel (version {found}; this one knows {newest}). "
+            "It was left as it is. Install that newer rulewheel, or put back a backup from before the upgrade.",
+        )
+    return found
+
+
+def bring_up_to_date(path: Path) -> sqlite3.Connection:
+    """A connection for writing, to a file that has every migration and that only its owner may read."""
+    known = version(path)
+    path.chmod(0o600)
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        migrate(connection, tuple(step for step in migrations() if step.number > known))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def migrate(connection: sqlite3.Connection, steps: tuple[Migration, ...]) -> None:
+    """Takes the steps that the file has not had, each in a transaction of its own."""
+    for number, text in steps:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            if connection.execute("PRAGMA user_version").fetchone()[0] < number:
+                for statement in statements(text):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a script, one by one; no line holds the end of two."""
+    found, pending = [], ""
+    for line in text.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            found.append(pending.strip())
+            pending = ""
+    return found

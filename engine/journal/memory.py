@@ -1,0 +1,148 @@
+"""A journal that lives as long as the process: for simulation, rehearsal and tests.
+
+It keeps rows as every store does, encoded, so that nobody's later change to a value reaches what was committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+from engine.journal.api import closed
+from engine.journal.rows import Form, Row, RowError, form_of, refused
+from engine.records import (
+    RECORDS,
+    Changes,
+    CommandRecord,
+    Conflict,
+    Done,
+    DueRecord,
+    EffectRecord,
+    EntityRecord,
+    EventRecord,
+    Expect,
+    InboxRecord,
+    MemoryRecord,
+    ProblemRecord,
+    RuleRecord,
+    RunRecord,
+    StepRecord,
+)
+
+R = TypeVar("R")
+OPEN = ("queued", "running")
+
+
+class MemoryJournal:
+    """Every record type's rows by key, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._tables: dict[type[Any], dict[tuple[Any, ...], Row]] = {record: {} for record in RECORDS}
+        self._closed = False
+
+    async def commit(self, changes: Changes) -> Done | Conflict:
+        if self._closed:
+            raise closed()
+        try:
+            updates = [(u, form_of(u.record).encode_some(u.values)) for u in changes.update]
+            puts = [(type(p), form_of(type(p)).encode(p)) for p in changes.put]
+            broken = self._broken(changes)
+        except RowError as error:
+            raise refused(error) from error
+        if broken:
+            return Conflict(broken)
+        for update, cells in updates:
+            self._change(update.record, update.key, dict(zip(update.values, cells, strict=True)))
+        for record, row in puts:
+            self._tables[record][tuple(row[at] for at in form_of(record).key_places)] = row
+        for drop in changes.drop:
+            self._tables[drop.record].pop(tuple(drop.key), None)
+        return Done()
+
+    def _broken(self, changes: Changes) -> Expect | None:
+        for expect in changes.expect:
+            if not self._holds(expect):
+                return expect
+        for update in changes.update:
+            if tuple(update.key) not in self._tables[update.record]:
+                return Expect(update.record, update.key, {})
+        return None
+
+    def _holds(self, expect: Expect) -> bool:
+        row = self._tables[expect.record].get(tuple(expect.key))
+        if expect.values is None or row is None:
+            return expect.values is None and row is None
+        form = form_of(expect.record)
+        wanted = zip(expect.values, form.encode_some(expect.values), strict=True)
+        return all(row[form.columns.index(column)] == cell for column, cell in wanted)
+
+    def _change(self, record: type[Any], key: tuple[Any, ...], cells: dict[str, Any]) -> None:
+        table = self._tables[record]
+        columns = form_of(record).columns
+        table[key] = tuple(cells.get(column, was) for column, was in zip(columns, table[key], strict=True))
+
+    async def get(self, record: type[R], key: tuple[object, ...]) -> R | None:
+        row = self._tables[record].get(tuple(key))
+        return None if row is None else cast(R, form_of(record).decode(row))
+
+    async def new_events(self, limit: int) -> list[EventRecord]:
+        return _first(limit, (e for e in self._all(EventRecord) if e.state == "new"))
+
+    async def open_runs(self, rule: str | None = None) -> list[RunRecord]:
+        return [r for r in self._all(RunRecord) if r.state in OPEN and rule in (None, r.rule)]
+
+    async def inbox(self, limit: int) -> list[InboxRecord]:
+        return _first(limit, self._all(InboxRecord))
+
+    async def due_before(self, when: datetime, limit: int) -> list[DueRecord]:
+        return _first(limit, sorted((d for d in self._all(DueRecord) if d.at <= when), key=lambda due: due.at))
+
+    async def next_due(self) -> datetime | None:
+        return min((due.at for due in self._all(DueRecord)), default=None)
+
+    async def dues(self, prefix: str) -> list[DueRecord]:
+        return [due for due in self._all(DueRecord) if due.key.startswith(prefix)]
+
+    async def effects(self, states: Collection[str], limit: int) -> list[EffectRecord]:
+        return _first(limit, (e for e in self._all(EffectRecord) if e.state in states))
+
+    async def memories(self) -> list[MemoryRecord]:
+        return list(self._all(MemoryRecord))
+
+    async def entities(self) -> list[EntityRecord]:
+        return list(self._all(EntityRecord))
+
+    async def rules(self) -> list[RuleRecord]:
+        return list(self._all(RuleRecord))
+
+    async def problems(self, *, open_only: bool = True) -> list[ProblemRecord]:
+        return [p for p in self._all(ProblemRecord) if not (open_only and p.cleared)]
+
+    async def commands(self) -> list[CommandRecord]:
+        return list(self._all(CommandRecord))
+
+    async def runs(self, *, rule: str | None = None, limit: int = 50) -> list[RunRecord]:
+        return _first(limit, (r for r in self._all(RunRecord, newest_first=True) if rule in (None, r.rule)))
+
+    async def steps(self, run: str) -> list[StepRecord]:
+        return sorted((s for s in self._all(StepRecord) if s.run == run), key=lambda step: step.seq)
+
+    async def sends(
+        self, *, run: str | None = None, states: Collection[str] = (), limit: int = 50
+    ) -> list[EffectRecord]:
+        newest = self._all(EffectRecord, newest_first=True)
+        return _first(limit, (e for e in newest if run in (None, e.run) and (not states or e.state in states)))
+
+    async def close(self) -> None:
+        self._closed = True
+
+    def _all(self, record: type[R], *, newest_first: bool = False) -> Iterable[R]:
+        form: Form = form_of(record)
+        rows = self._tables[record].values()
+        return (cast(R, form.decode(row)) for row in (reversed(rows) if newest_first else rows))
+
+
+def _first(limit: int, rows: Iterable[R]) -> list[R]:
+    return list(islice(rows, limit))

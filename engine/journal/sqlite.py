@@ -1,0 +1,236 @@
+"""The journal of one machine: a SQLite file in WAL mode, synced at each commit.
+
+Writing is the writer's; reading goes over a connection of its own, which sees committed rows only and is quick enough
+(some 10 us) to run on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Collection
+from contextlib import closing
+from datetime import datetime
+from functools import cache
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+from engine.journal import file
+from engine.journal.api import JournalError, closed
+from engine.journal.owner import Owner
+from engine.journal.rows import Form, form_of, from_micros, to_micros
+from engine.journal.writer import Writer
+from engine.records import (
+    RECORDS,
+    Changes,
+    CommandRecord,
+    Conflict,
+    Done,
+    DueRecord,
+    EffectRecord,
+    EntityRecord,
+    EventRecord,
+    InboxRecord,
+    MemoryRecord,
+    ProblemRecord,
+    RuleRecord,
+    RunRecord,
+    StepRecord,
+)
+
+R = TypeVar("R")
+
+
+class Query(NamedTuple):
+    """A named read of sql/queries.sql, its columns spelt out, and the form of the record it gives."""
+
+    sql: str
+    form: Form | None
+
+
+@cache
+def queries() -> dict[str, Query]:
+    """The named reads."""
+    forms = {record.TABLE: form_of(record) for record in RECORDS}
+    parts = re.split(r"^-- name: (\w+)\n", (file.SQL / "queries.sql").read_text("utf-8"), flags=re.MULTILINE)[1:]
+    return {name: _query(text, forms) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _query(text: str, forms: dict[str, Form]) -> Query:
+    sql = "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
+    star = re.search(r"\b(\w+)\.\*", sql)
+    if not star:
+        return Query(sql, None)
+    form = forms[star[1]]
+    return Query(sql.replace(star[0], form.select), form)
+
+
+class SqliteJournal:
+    """The journal over a state file, owned (`open`) or only looked at (`look`)."""
+
+    def __init__(self, reader: sqlite3.Connection, owned: tuple[Owner, sqlite3.Connection] | None = None) -> None:
+        self._reader: sqlite3.Connection | None = reader
+        self._owned = owned
+        self._writer = Writer(owned[1]) if owned else None
+
+    @classmethod
+    def open(cls, path: Path, *, owner: str) -> Self:
+        """Takes the state for this process, makes it where there is none, brings it up to date.
+
+        `owner` is the command as people know it ("rulewheel run"). Raises JournalError: "owned" when another process
+        has it, "newer-state" and "not-a-state" when the file is left untouched, else what the disk says.
+        """
+        try:
+            file.create(path)
+            holder = Owner(path, owner)
+        except OSError as error:
+            raise JournalError("cannot-open", f"The state {path} cannot be opened: {error.strerror}.") from error
+        try:
+            connection = file.bring_up_to_date(path)
+            return cls(file.connect(path, read_only=True), (holder, connection))
+        except (sqlite3.Error, JournalError) as error:
+            holder.release()
+            raise error if isinstance(error, JournalError) else file.fault(error) from error
+
+    @classmethod
+    def look(cls, path: Path) -> Self:
+        """Opens the state for reading beside whoever owns it; raises JournalError "no-state", "older-state" ..."""
+        _must_exist(path)
+        try:
+            if file.version(path) < file.migrations()[-1].number:
+                raise JournalError(
+                    "older-state",
+                    f"The state {path} is of an older rulewheel. Start `rulewheel run` once: it brings it up to date.",
+                )
+            return cls(file.connect(path, read_only=True))
+        except sqlite3.Error as error:
+            raise file.fault(error) from error
+
+    async def commit(self, changes: Changes) -> Done | Conflict:
+        if self._writer is None:
+            raise JournalError("read-only", "This journal was opened for reading only.")
+        return await self._writer.commit(changes)
+
+    async def get(self, record: type[R], key: tuple[object, ...]) -> R | None:
+        form = form_of(record)
+        found = self._read(form.get_sql, key)
+        return form.decode(found[0]) if found else None
+
+    async def new_events(self, limit: int) -> list[EventRecord]:
+        return self._list("new_events", limit=limit)
+
+    async def open_runs(self, rule: str | None = None) -> list[RunRecord]:
+        return self._list("open_runs") if rule is None else self._list("open_runs_of_rule", rule=rule)
+
+    async def inbox(self, limit: int) -> list[InboxRecord]:
+        return self._list("inbox", limit=limit)
+
+    async def due_before(self, when: datetime, limit: int) -> list[DueRecord]:
+        return self._list("due_before", at=to_micros(when), limit=limit)
+
+    async def next_due(self) -> datetime | None:
+        earliest = self._read(queries()["next_due"].sql)[0][0]
+        return None if earliest is None else from_micros(earliest)
+
+    async def dues(self, prefix: str) -> list[DueRecord]:
+        return self._list("dues", first=prefix, beyond=prefix + "\U0010ffff")
+
+    async def effects(self, states: Collection[str], limit: int) -> list[EffectRecord]:
+        return self._merged("effects_in_state", states, limit)
+
+    async def memories(self) -> list[MemoryRecord]:
+        return self._list("memories")
+
+    async def entities(self) -> list[EntityRecord]:
+        return self._list("entities")
+
+    async def rules(self) -> list[RuleRecord]:
+        return self._list("rules")
+
+    async def problems(self, *, open_only: bool = True) -> list[ProblemRecord]:
+        return self._list("open_problems" if open_only else "problems")
+
+    async def commands(self) -> list[CommandRecord]:
+        return self._list("commands")
+
+    async def runs(self, *, rule: str | None = None, limit: int = 50) -> list[RunRecord]:
+        if rule is None:
+            return self._list("newest_runs", limit=limit)
+        return self._list("newest_runs_of_rule", rule=rule, limit=limit)
+
+    async def steps(self, run: str) -> list[StepRecord]:
+        return self._list("steps", run=run)
+
+    async def sends(
+        self, *, run: str | None = None, states: Collection[str] = (), limit: int = 50
+    ) -> list[EffectRecord]:
+        if run is not None:
+            of_run: list[EffectRecord] = self._list("effects_of_run", run=run)
+            return list(islice((e for e in of_run if not states or e.state in states), limit))
+        if not states:
+            return self._list("newest_effects", limit=limit)
+        return self._merged("newest_effects_in_state", states, limit, newest_first=True)
+
+    async def close(self) -> None:
+        """Finishes what is being written, then lets go of file and lock; safe to call twice."""
+        if self._writer:
+            await self._writer.close()
+        if self._reader:
+            self._reader.close()
+            self._reader = None
+        if self._owned:
+            holder, connection = self._owned
+            connection.close()
+            holder.release()
+
+    def _read(self, sql: str, values: Any = ()) -> list[Any]:
+        if self._reader is None:
+            raise closed()
+        try:
+            return self._reader.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise file.fault(error) from error
+
+    def _list(self, name: str, **values: object) -> list[Any]:
+        sql, form = queries()[name]
+        rows = self._read(sql, values)
+        return [form.decode(row) for row in rows] if form else rows
+
+    def _merged(self, name: str, states: Collection[str], limit: int, *, newest_first: bool = False) -> list[Any]:
+        sql, form = queries()[name]
+        rows: list[Any] = []
+        for state in dict.fromkeys(states):
+            rows += self._read(sql, {"state": state, "limit": limit})
+        rows.sort(key=itemgetter(0), reverse=newest_first)
+        assert form is not None
+        return [form.decode(row[1:]) for row in rows[:limit]]
+
+
+async def leave_command(path: Path, record: CommandRecord) -> None:
+    """Leaves a command for the daemon, running or not; one that does not run finds it at its next start.
+
+    Raises JournalError when the state cannot be written or belongs to a newer rulewheel.
+    """
+    await asyncio.to_thread(_leave, path, record)
+
+
+def _leave(path: Path, record: CommandRecord) -> None:
+    form = form_of(CommandRecord)
+    _must_exist(path)
+    try:
+        file.version(path)
+        with closing(file.connect(path)) as connection:
+            connection.execute(form.put_sql, form.encode(record))
+    except sqlite3.Error as error:
+        raise file.fault(error) from error
+
+
+def _must_exist(path: Path) -> None:
+    if not path.exists():
+        raise JournalError(
+            "no-state",
+            f"There is no state at {path} yet. Start `rulewheel run` once, or look at `state:` in the settings.",
+        )
