@@ -50,6 +50,11 @@ clean: ## Remove .venv and everything that tools left behind
 	@rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache build dist
 	@find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
 
+# An interpreter that was removed or replaced since counts as none: everything is installed again.
+ifneq ($(shell $(BIN)/python -c 'print("sound")' 2>/dev/null),sound)
+.PHONY: $(BIN)/python
+endif
+
 $(BIN)/python:
 	@$(if $(python_trouble),$(error $(python_trouble)))
 	@echo "Installing into $(VENV); the first time takes about 20 seconds."
