@@ -16,11 +16,11 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
 
 try:
-    from yaml.cyaml import CParser
+    from yaml.cyaml import CLoader
 except ImportError:  # PyYAML built without libyaml
-    CParser = None  # type: ignore[assignment, misc]
+    CLoader = None  # type: ignore[assignment, misc]
 
-HAS_LIBYAML = CParser is not None
+HAS_LIBYAML = CLoader is not None
 _BLANKS = (" ", "\t")
 
 
@@ -63,7 +63,7 @@ def events(text: str, pure: bool = False) -> Iterator[Event]:
 
     Raises `yaml.error.MarkedYAMLError` where the text is not YAML.
     """
-    parser: Any = _PureParser(text) if pure or not HAS_LIBYAML else CParser(text)
+    parser: Any = _PureParser(text) if pure or not HAS_LIBYAML else CLoader(text)
     while not isinstance(event := parser.get_event(), StreamEndEvent):
         yield event
 
