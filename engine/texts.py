@@ -1,0 +1,182 @@
+"""What templates do with text: shape and encode it, search it in linear time, read and write JSON."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import re2  # type: ignore[import-untyped, unused-ignore]
+from jinja2 import filters
+
+from engine import operators
+from engine.budget import REQUIRED, SEQUENCES, TemplateProblem, current, plain, text
+
+
+def wide(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter whose first argument is a width: the width is looked at first."""
+
+    def use(value: Any, width: int = 80, *rest: Any, **more: Any) -> Any:
+        current().room(width)
+        return function(text(value), width, *rest, **more)
+
+    return use
+
+
+def indent(value: str, width: Any = 4, first: bool = False, blank: bool = False) -> str:
+    size = len(width) if isinstance(width, str) else int(width)
+    current().room(len(value) + (value.count("\n") + 2) * max(0, size))
+    return filters.do_indent(value, width, first, blank)
+
+
+def truncate(value: str, length: int = 255, killwords: bool = False, end: str = "...", leeway: int = 5) -> str:
+    """At most `length` characters, cut at a word, with `end` to show that something was cut."""
+    if len(value) <= length + leeway:
+        return value
+    room = max(0, length - len(end))
+    return (value[:room] if killwords else value[:room].rsplit(" ", 1)[0]) + end
+
+
+def wordwrap(value: str, width: int = 79, break_long_words: bool = True) -> str:
+    """Lines of at most `width` characters."""
+    lines: list[str] = []
+    for paragraph in value.splitlines():
+        words: list[str] = []
+        room = width
+        for word in _pieces(paragraph, max(1, width) if break_long_words else len(paragraph) + 1):
+            if words and len(word) > room:
+                lines.append(" ".join(words))
+                words, room = [], width
+            words.append(word)
+            room -= len(word) + 1
+        lines.append(" ".join(words))
+    return "\n".join(lines)
+
+
+def _pieces(paragraph: str, width: int) -> Iterable[str]:
+    for word in paragraph.split():
+        for start in range(0, len(word), width):
+            yield word[start : start + width]
+
+
+def slugify(value: Any, separator: str = "_") -> str:
+    """Small letters and digits, everything else one `separator`: `Käse & Wein` is `kase_wein`."""
+    flat = unicodedata.normalize("NFKD", text(value)).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", flat.lower())
+    return operators.join(separator, words) or "unknown"
+
+
+def urlencoded(value: Any) -> str:
+    """Text made safe for a URL; a mapping or pairs become a query."""
+    if isinstance(value, (Mapping, *SEQUENCES)):
+        return urlencode(plain(value) if isinstance(value, Mapping) else [tuple(pair) for pair in plain(value)])
+    return quote(text(value), safe="/")
+
+
+def striptags(value: str) -> str:
+    return " ".join(html.unescape(re2.sub(r"<!--(?s:.*?)-->|<[^>]*>", "", value)).split())
+
+
+def encoded(value: str) -> str:
+    return base64.b64encode(value.encode()).decode()
+
+
+def decoded(value: str) -> str:
+    return base64.b64decode(value, validate=False).decode()
+
+
+def digest(algorithm: str) -> Callable[..., Any]:
+    return lambda value: hashlib.new(algorithm, text(value).encode(), usedforsecurity=False).hexdigest()
+
+
+# Regular expressions, in linear time
+
+
+def _pattern(pattern: str, ignorecase: bool, value: str) -> Any:
+    current().pay(len(value) * _states(pattern) // 512)
+    if len(pattern) > 1000:
+        raise TemplateProblem("this regular expression is too long", expected="at most 1,000 characters")
+    options = re2.Options()
+    options.log_errors, options.max_mem, options.case_sensitive = False, 1 << 18, not ignorecase
+    try:
+        return re2.compile(pattern, options)
+    except re2.error:
+        remedy = "look-ahead, look-behind and back-references are not allowed; `\\d`, `[a-z]`, `( | )` and `*` are"
+        raise TemplateProblem("this is not a regular expression that rules can use", remedy=remedy) from None
+
+
+def _states(pattern: str) -> int:
+    """About how many states the pattern has: what its worst search costs for each character."""
+    repeats = math.prod(int(count) for count in re.findall(r"\{\d*,?(\d{1,4})\}", pattern) if int(count))
+    return len(pattern) * max(1, min(1000, repeats))
+
+
+def regex_match(value: str, find: str = "", ignorecase: bool = False) -> bool:
+    """Whether the text begins with what the expression describes."""
+    return bool(_pattern(find, ignorecase, value).match(value))
+
+
+def regex_search(value: str, find: str = "", ignorecase: bool = False) -> bool:
+    """Whether the expression is found anywhere in the text."""
+    return bool(_pattern(find, ignorecase, value).search(value))
+
+
+def regex_findall(value: str, find: str = "", ignorecase: bool = False) -> list[Any]:
+    """All that the expression finds; with groups, a list of the groups."""
+    meter, found = current(), []
+    for match in _pattern(find, ignorecase, value).finditer(value):
+        groups = match.groups()
+        part = match.group() if not groups else groups[0] if len(groups) == 1 else list(groups)
+        meter.pay(1 + sum(len(group or "") for group in (groups or (part,))) // 32)
+        found.append(part)
+    return found
+
+
+def regex_findall_index(value: str, find: str = "", index: int = 0, ignorecase: bool = False) -> Any:
+    return regex_findall(value, find, ignorecase)[index]
+
+
+def regex_replace(value: str, find: str = "", replace: str = "", ignorecase: bool = False) -> str:
+    """The text with every find replaced; `\\1` stands for the first group."""
+    meter, parts, end, size = current(), [], 0, 0
+    for match in _pattern(find, ignorecase, value).finditer(value):
+        new = re.sub(r"\\(\d)", lambda digit, found=match: found.group(int(digit[1])) or "", replace)  # type: ignore[misc]
+        parts += [value[end : match.start()], new]
+        size += len(parts[-1]) + len(parts[-2])
+        meter.room(size)
+        meter.pay(1 + len(new) // 32)
+        end = match.end()
+    return "".join([*parts, value[end:]])
+
+
+# JSON
+
+
+def to_json(value: Any, pretty_print: bool = False, sort_keys: bool = False, indent: int | None = None) -> str:
+    current().weigh(value)
+    spaces = 2 if pretty_print else None if indent is None else max(0, min(8, indent))
+    separators = None if spaces is not None else (",", ":")
+    return json.dumps(plain(value), ensure_ascii=False, sort_keys=sort_keys, indent=spaces, separators=separators)
+
+
+def from_json(value: str, default: Any = REQUIRED) -> Any:
+    current().room(len(value))
+    try:
+        found = json.loads(value, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        if default is not REQUIRED:
+            return default
+        raise TemplateProblem("`from_json` was given text that is not JSON", subject="from_json") from None
+    current().weigh(found)
+    return found
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(word)
