@@ -47,8 +47,8 @@ class Journal(Protocol):
         """Events that no run has handled yet, oldest first."""
         ...
 
-    async def open_runs(self, rule: str | None = None) -> list[RunRecord]:
-        """Runs that have not ended (states `queued` and `running`), oldest first."""
+    async def open_runs(self, rule: str | None = None, key: str | None = None) -> list[RunRecord]:
+        """Runs that have not ended (states `queued` and `running`), oldest first; of one rule, and of one key."""
         ...
 
     async def inbox(self, limit: int) -> list[InboxRecord]:

@@ -219,9 +219,10 @@ async def leave_command(path: Path, record: CommandRecord) -> None:
 
 def _leave(path: Path, record: CommandRecord) -> None:
     form = form_of(CommandRecord)
-    _must_exist(path)
     try:
-        file.version(path)
+        file.create(path)
+        if file.version(path) == 0:
+            file.bring_up_to_date(path).close()
         with closing(file.connect(path)) as connection:
             connection.execute(form.put_sql, form.encode(record))
     except sqlite3.Error as error:

@@ -4,7 +4,7 @@
 -- Tables keep SQLite's own rowid, which grows: it is "the order in which the rows were made". Only `seen`, which is
 -- looked up and never listed, does without. Each index costs every write of its table, so each says which read it serves.
 
-PRAGMA application_id = 1920427057;  -- "rw01": tells our file from any other SQLite file
+PRAGMA application_id = 1920413745;  -- "rw01": tells our file from any other SQLite file
 
 CREATE TABLE program (
     hash TEXT NOT NULL PRIMARY KEY,
@@ -83,7 +83,6 @@ CREATE TABLE effect (
     shown TEXT NOT NULL,
     recipient TEXT NOT NULL,
     idempotent INTEGER NOT NULL,
-    reads INTEGER NOT NULL,
     reads INTEGER NOT NULL,
     timeout REAL,
     state TEXT NOT NULL,

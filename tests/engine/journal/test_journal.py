@@ -169,7 +169,7 @@ async def test_a_row_expected_absent_is_written_by_one_of_many_callers(journal: 
 @pytest.mark.parametrize(
     "bad",
     [
-        event("e1")._replace(at=datetime(2026, 1, 1)),  # noqa: DTZ001
+        event("e1")._replace(at=datetime(2026, 1, 1)),
         event("e1")._replace(data={"x": float("nan")}),
         event("e1")._replace(data=object()),
         event("e1")._replace(rule=None),  # type: ignore[arg-type]
