@@ -144,14 +144,13 @@ def cron(expression: str, zone: tzinfo) -> Calendar:
             '(for example "30 9 * * mon-fri")'
         )
     minute, hour, day, month, weekday = (field.read(word) for field, word in zip(FIELDS, words, strict=True))
-    by_day: dict[str, str] = {"day": _joined(day)}
-    by_weekday = {"day_of_week": _joined({(number - 1) % 7 for number in weekday})}
     either = not words[2].startswith("*") and not words[4].startswith("*")
-    choices = [by_day, by_weekday] if either else [by_day | by_weekday]
-    if min(day) > max(LONGEST.get(number, 31) for number in month):
-        if not either:
-            raise ValueError(f'"{expression}" never comes: no month that it names has a day {min(day)}')
-        choices = [by_weekday]
+    comes = min(day) <= max(LONGEST.get(number, 31) for number in month)
+    if not comes and not either:
+        raise ValueError(f'"{expression}" never comes: no month that it names has a day {min(day)}')
+    by_day = {"day": _joined(day)}
+    by_weekday = {"day_of_week": _joined({(number - 1) % 7 for number in weekday})}
+    choices = [by_weekday, *([by_day] if comes else [])] if either else [by_day | by_weekday]
     times = {"second": "0", "minute": _joined(minute), "hour": _joined(hour), "month": _joined(month)}
     triggers = tuple(_trigger(**times, **choice) for choice in choices)
     return _calendar(triggers, free="*" in words[1] or len(hour) == 24, zone=zone)
@@ -215,7 +214,7 @@ def _pattern_field(name: str, value: str | int | None, high: int) -> str:
     found = re.fullmatch(r"(/)?0*(\d{1,4})", text, re.ASCII)
     if text == "*":
         return text
-    if found is None or isinstance(value, bool) or not (1 if found[1] else 0) <= int(found[2]) <= high:
+    if found is None or not (1 if found[1] else 0) <= int(found[2]) <= high:
         raise ValueError(f'{name}: "{text}" is no pattern; expected 0-{high}, "*", or "/n" with n from 1 to {high}')
     return f"*/{found[2]}" if found[1] else found[2]
 
