@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar, overload
 
-from engine.values import Json, duration
+from engine.problem import near
+from engine.values import DURATION_UNITS, Json, duration
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -39,13 +41,18 @@ class Kind(Generic[T]):
 def _text(value: Json) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or value is None or isinstance(value, dict | list):
+    if isinstance(value, bool):
+        raise ValueError(f'expected text; in quotes it is text: "{str(value).lower()}"')
+    if not isinstance(value, int | float):
         raise ValueError("expected text")
     return str(value)
 
 
+_NUMBER = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+
+
 def _number(value: Json) -> float:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(_NUMBER, value)):
         raise ValueError("expected a number")
     try:
         found = float(value)
@@ -58,24 +65,31 @@ def _number(value: Json) -> float:
 
 def _whole(least: int, most: int) -> Callable[[Json], int]:
     def read(value: Json) -> int:
-        found = _number(value)
+        refusal = f"expected a whole number from {least} to {most}"
+        try:
+            found = _number(value)
+        except ValueError:
+            raise ValueError(refusal) from None
         if int(found) != found or not least <= found <= most:
-            raise ValueError(f"expected a whole number from {least} to {most}")
+            raise ValueError(refusal)
         return int(found)
 
     return read
 
 
-_BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_BOOLEANS: Final[dict[Json, bool]] = {
+    spelled: meaning
+    for word, meaning in {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.items()
+    for spelled in (word, word.title(), word.upper())
+}
 
 
 def _boolean(value: Json) -> bool:
     if isinstance(value, bool):
         return value
-    found = _BOOLEANS.get(str(value).strip().lower())
-    if found is None:
+    if not isinstance(value, str) or value not in _BOOLEANS:
         raise ValueError("expected true or false")
-    return found
+    return _BOOLEANS[value]
 
 
 _PHONE = re.compile(r"\+?[0-9][0-9 ().-]{5,22}")
@@ -115,17 +129,18 @@ def _mapping(value: Json) -> dict[str, Json]:
     return dict(value)
 
 
-SCALAR: Final = {"type": ["string", "number"]}
-TEXT: Final = Kind("text", SCALAR, _text)
-NUMBER: Final = Kind("a number", {"type": ["number", "string"], "pattern": r"^-?[0-9.]+$"}, _number)
-BOOLEAN: Final = Kind(
-    "true or false",
-    {"enum": [True, False, "yes", "no", "on", "off", "true", "false", "Yes", "No", "On", "Off"]},
-    _boolean,
-)
-DURATION: Final[Kind[timedelta]] = Kind(
+TEXT: Final = Kind("text", {"type": ["string", "number"]}, _text)
+NUMBER: Final = Kind("a number", {"type": ["number", "string"], "pattern": _NUMBER}, _number)
+BOOLEAN: Final = Kind("true or false", {"enum": [True, False, *_BOOLEANS]}, _boolean)
+DURATION: Final = Kind(
     'a duration: seconds, "HH:MM:SS", or a mapping such as {minutes: 5}',
-    {"type": ["number", "string", "object"], "minimum": 0},
+    {
+        "type": ["number", "string", "object"],
+        "minimum": 0,
+        "minProperties": 1,
+        "properties": {unit: {"type": ["number", "string"], "title": f"a number of {unit}"} for unit in DURATION_UNITS},
+        "additionalProperties": False,
+    },
     duration,
 )
 PHONE: Final = Kind(
@@ -139,7 +154,8 @@ MAPPING: Final = Kind("a mapping of names to values", {"type": "object"}, _mappi
 def integer(least: int, most: int) -> Kind[int]:
     """A whole number within bounds, both included."""
     says = f"a whole number from {least} to {most}"
-    return Kind(says, {"type": ["integer", "string"], "minimum": least, "maximum": most}, _whole(least, most))
+    bounds: dict[str, Json] = {"minimum": least, "maximum": most, "pattern": _NUMBER}
+    return Kind(says, {"type": ["integer", "string"], **bounds}, _whole(least, most))
 
 
 def choice(*words: str) -> Kind[str]:
@@ -147,20 +163,30 @@ def choice(*words: str) -> Kind[str]:
 
     def read(value: Json) -> str:
         if value not in words:
-            raise ValueError(f"expected one of {', '.join(words)}")
+            guess = near(str(value), words)
+            raise ValueError(f"expected one of {', '.join(words)}" + (f"; {guess}" if guess else ""))
         return str(value)
 
     return Kind(f"one of {', '.join(words)}", {"enum": list(words)}, read)
+
+
+def _each(kind: Kind[T], values: list[Json]) -> list[T]:
+    read: list[T] = []
+    for position, value in enumerate(values, 1):
+        try:
+            read.append(kind.read(value))
+        except ValueError as fault:
+            raise ValueError(f"{fault} (item {position} of the list)") from None
+    return read
 
 
 def many(kind: Kind[T]) -> Kind[list[T]]:
     """One value, or a list of them; read as a list."""
 
     def read(value: Json) -> list[T]:
-        values = value if isinstance(value, list) else [value]
-        if not values:
+        if value == []:
             raise ValueError(f"expected {kind.says}, or a list with at least one")
-        return [kind.read(element) for element in values]
+        return _each(kind, value) if isinstance(value, list) else [kind.read(value)]
 
     schema = {"anyOf": [kind.schema, {"type": "array", "minItems": 1, "items": kind.schema}]}
     return Kind(f"{kind.says}, or a list of them", schema, read)
@@ -186,7 +212,7 @@ def listing(kind: Kind[T]) -> Kind[list[T]]:
     def read(value: Json) -> list[T]:
         if not isinstance(value, list):
             raise ValueError(f"expected a list of {kind.says}")
-        return [kind.read(element) for element in value]
+        return _each(kind, value)
 
     return Kind(f"a list of {kind.says}", {"type": "array", "items": kind.schema}, read)
 
@@ -211,6 +237,18 @@ class Field(Generic[T]):
     def required(self) -> bool:
         """Whether the key must be given."""
         return self.default is MISSING
+
+    def value_when_left_out(self) -> Any:
+        """The default, as an object of the block's own."""
+        return self.default if self.required else deepcopy(self.default)
+
+    def schema(self) -> dict[str, Json]:
+        """JSON Schema of the value, with what it is for and, where plain data can say it, the default."""
+        shown = self.default.total_seconds() if isinstance(self.default, timedelta) else self.default
+        said: dict[str, Json] = {**self.kind.schema, "description": self.says}
+        if shown is not None and isinstance(shown, str | int | float | list | dict):
+            said["default"] = shown
+        return said
 
     @overload
     def __get__(self, block: None, owner: type) -> Field[T]: ...
@@ -252,12 +290,12 @@ class Block:
     """A mapping of YAML as a typed object: its fields are the class's `Field` attributes."""
 
     def __init__(self, values: Mapping[str, Json]) -> None:
-        faults = [(key, f"there is no {key} here") for key in values if key not in self.fields()]
+        faults = [(key, self._unknown(key)) for key in values if key not in self.fields()]
         for key, field in self.fields().items():
             if key not in values:
                 if field.required:
                     faults.append((key, f"{key} is missing"))
-                self.__dict__[field.name] = field.default
+                self.__dict__[field.name] = field.value_when_left_out()
                 continue
             try:
                 self.__dict__[field.name] = field.kind.read(values[key])
@@ -271,6 +309,11 @@ class Block:
     def check(self) -> list[tuple[str, str]]:
         """What is wrong between fields ("one of a or b"), as pairs of key and sentence; none by default."""
         return []
+
+    @classmethod
+    def _unknown(cls, key: str) -> str:
+        guess = near(str(key), cls.fields())
+        return f'there is no "{key}" here; ' + (guess or f"expected one of {', '.join(cls.fields())}")
 
     @classmethod
     def fields(cls) -> dict[str, Field[Any]]:
@@ -292,9 +335,7 @@ class Block:
         """JSON Schema of the mapping; the checker lets a template stand for any value."""
         return {
             "type": "object",
-            "properties": {
-                key: {**field.kind.schema, "description": field.says} for key, field in cls.fields().items()
-            },
+            "properties": {key: field.schema() for key, field in cls.fields().items()},
             "required": [key for key, field in cls.fields().items() if field.required],
             "additionalProperties": False,
         }

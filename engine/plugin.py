@@ -19,12 +19,37 @@ its examples are its tests:
 `plan` is pure: it returns requests as data and does nothing. The engine writes an intent to disk before it hands a
 request that changes the world to its connection, so limits, redaction, dry run and replay cost a plugin nothing.
 
-**A trigger** says what it `watches` (a poll of a connection, a calendar, a webhook, events, states) and decides, purely,
-what a fact means to it: `decide(memory, fact, view) -> Decision`. The engine keeps the memory, one per subject. When a rule
-is loaded while a watched thing is known already, the engine shows it the last fact and keeps only the memory.
+**A trigger** says what it `watches` (a poll of a connection, a calendar, a webhook, events, states) and decides,
+purely, what a fact means to it. The engine keeps its memory, one per subject. When a rule is loaded while a watched
+thing is known already, the engine shows it the last fact and keeps only the memory:
+
+    class Tide(Trigger):
+        \"\"\"Fires when the water rises over a height.\"\"\"
+
+        name = "tide.high"
+        gives = {"height": "How high the water stands, in metres"}
+        height = required(NUMBER, "Fire above this height")
+        examples = (
+            Example("Over two metres", "height: 2", gives=[({"height": 1}, None), ({"height": 3}, {"height": 3})]),
+        )
+
+        def watches(self, view: View) -> list[Watch]:
+            ask = Request("harbour", "tide", {}, changes_world=False)
+            return [Poll(ask, every=timedelta(minutes=5), subject="tide", entity="sensor.tide")]
+
+        def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
+            crossing = Threshold(above=self.height).decide(memory, fact.data["height"])
+            fires = crossing.movement == "entered"
+            return Decision(crossing.memory, Fire(fact.data) if fires else Nothing(), crossing.reason)
 
 **A connection** performs requests and says what came of them: Accepted, Refused, Waiting or Unsure. Its fields are its
 settings in `rulewheel.yaml`. When in doubt whether something happened, the answer is Unsure.
+
+A package of one's own names itself in its `pyproject.toml` and is used once `plugins:` in `rulewheel.yaml` lists it;
+`tests/plugins/rulewheel-sms-example` is one:
+
+    [project.entry-points."rulewheel.plugins"]
+    sms-example = "rulewheel_sms_example"
 """
 
 from __future__ import annotations
@@ -61,14 +86,17 @@ from engine.field import (
     required,
 )
 from engine.problem import Problem, near
+from engine.threshold import Crossing, Threshold
 from engine.values import (
     Accepted,
     Decision,
     Fact,
+    FactKind,
     Fire,
     FireEvent,
     Hold,
     Json,
+    Level,
     Limit,
     Nothing,
     Operation,
@@ -133,9 +161,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts of the engine itself: `event` of a type (the subject; "*" is any), `start`."""
+    """Facts of the engine itself: `event` of a type (the subject; "*" is any), `start`, `shutdown`."""
 
-    kind: str
+    kind: FactKind
     subject: str = "*"
 
 
@@ -153,13 +181,17 @@ Watch: TypeAlias = Poll | Schedule | Webhook | Facts | States
 class Example:
     """An example of a plugin's YAML, shown in the reference and run as a test.
 
+    `yaml` holds the plugin's own fields: what stands below `data:` of an action, and beside `trigger:` of a trigger.
     `gives` is, for an action, the list of what it plans: the body of each request, or for a state change, log line or
-    event its fields as a mapping; for a trigger, a list of pairs (fact data, the `trigger` data it fires with, or None).
+    event its fields as a mapping; for a trigger, pairs (fact data, the `trigger` data it fires with, or None), taken in
+    order as facts of the first thing that it watches. Entities in `known` exist beforehand, with these states. The time
+    zone is Asia/Kolkata.
     """
 
     title: str
     yaml: str
     gives: Sequence[Any] = ()
+    known: Mapping[str, str] = dataclass_field(default_factory=dict)
 
 
 class Action(Block):
@@ -177,7 +209,10 @@ class Action(Block):
 
 
 class Trigger(Block):
-    """One kind of occasion on which a rule runs; see the module's text."""
+    """One kind of occasion on which a rule runs; see the module's text.
+
+    `gives` says what `trigger` holds when it fires, by dotted name ("job.id"); what lies below a name is free.
+    """
 
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
@@ -252,9 +287,11 @@ __all__ = [
     "Block",
     "Calendar",
     "Connection",
+    "Crossing",
     "Decision",
     "Example",
     "Fact",
+    "FactKind",
     "Facts",
     "Field",
     "FieldError",
@@ -264,6 +301,7 @@ __all__ = [
     "Hold",
     "Json",
     "Kind",
+    "Level",
     "Limit",
     "Nothing",
     "Operation",
@@ -278,6 +316,7 @@ __all__ = [
     "SetState",
     "State",
     "States",
+    "Threshold",
     "Tools",
     "Trigger",
     "Unsure",

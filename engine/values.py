@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = Any
 
-FactKind = Literal["poll", "due", "webhook", "event", "state", "start", "command"]
+FactKind = Literal["poll", "due", "webhook", "event", "state", "start", "shutdown", "command"]
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -178,7 +178,7 @@ class State:
 
 
 _DURATION = re.compile(r"(-?)(\d+):([0-5]?\d)(?::([0-5]?\d)(?:\.(\d+))?)?")
-_UNITS = ("days", "hours", "minutes", "seconds", "milliseconds")
+DURATION_UNITS = ("days", "hours", "minutes", "seconds", "milliseconds")
 
 
 def duration(value: Json) -> timedelta:
@@ -200,7 +200,9 @@ def duration(value: Json) -> timedelta:
 
 def _duration(value: Json) -> timedelta:
     if isinstance(value, Mapping):
-        if not value or set(value) - set(_UNITS):
+        if not value or set(value) - set(DURATION_UNITS):
+            raise ValueError
+        if any(isinstance(amount, bool) for amount in value.values()):
             raise ValueError
         return timedelta(**{unit: float(amount) for unit, amount in value.items()})
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):

@@ -1,0 +1,133 @@
+"""The action that calls another system over http."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from engine.plugin import (
+    ANYTHING,
+    BOOLEAN,
+    DURATION,
+    MAPPING,
+    TEXT,
+    URL,
+    Action,
+    Example,
+    Json,
+    Kind,
+    Plan,
+    Request,
+    View,
+    choice,
+    default,
+    masked,
+    optional,
+    required,
+)
+
+READS = ("GET", "HEAD")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_PHONE_LIKE = re.compile(r"\+?\d{10,15}")
+
+
+def _headers(value: Json) -> dict[str, Json]:
+    for name, held in MAPPING.read(value).items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f'expected names of headers, such as "Authorization"; "{name}" is none')
+        if held is None or isinstance(held, bool | list):
+            raise ValueError(f"expected text for the header {name}")
+        if isinstance(held, str) and not held.isprintable():
+            raise ValueError(f"expected one line of text for the header {name}")
+    return dict(value)
+
+
+HEADERS = Kind("a mapping of header names to texts or secrets", {"type": "object"}, _headers)
+
+
+class HttpRequest(Action):
+    """Calls a web address of another system; the settings must list its host.
+
+    What changes something over there is sent once. If the answer is lost, it is shown as unsure, unless you say with
+    `idempotent: true` that sending it again does no harm.
+    """
+
+    name = "http.request"
+    responds = True
+    method = default(
+        choice("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "POST", "What to do there; GET only reads"
+    )
+    url = required(URL, "The web address to call")
+    headers = default(HEADERS, {}, "Headers by name; a key or password is written as `!secret name`")
+    query = default(MAPPING, {}, "What to add behind the question mark of the address, by name")
+    json = optional(ANYTHING, "What to send, as JSON")
+    body = optional(TEXT, "What to send, as it stands")
+    idempotent = default(BOOLEAN, False, "Whether sending it twice does no harm")
+    timeout = optional(DURATION, "How long to wait for the answer")
+    examples = (
+        Example(
+            "Tell the shop that an order arrived",
+            "url: https://shop.example/orders\nheaders: {X-Shop: pune}\njson: {order: A1, arrived: true}\n",
+            gives=[
+                {
+                    "method": "POST",
+                    "url": "https://shop.example/orders",
+                    "headers": {"X-Shop": "pune"},
+                    "json": {"order": "A1", "arrived": True},
+                }
+            ],
+        ),
+        Example(
+            "Look up an order",
+            "method: GET\nurl: https://shop.example/orders\nquery: {id: A1}\n",
+            gives=[{"method": "GET", "url": "https://shop.example/orders?id=A1", "headers": {}}],
+        ),
+    )
+
+    def check(self) -> list[tuple[str, str]]:
+        faults = []
+        if self.json is not None and self.body is not None:
+            faults.append(("body", "expected one of json and body, not both"))
+        if self.method in READS:
+            faults += [
+                (key, f"a {self.method} carries nothing; put it into query, or use method: POST")
+                for key in ("json", "body")
+                if getattr(self, key) is not None
+            ]
+        if self.timeout is not None and not self.timeout:
+            faults.append(("timeout", "expected more than 0 seconds"))
+        return faults
+
+    def plan(self, view: View) -> list[Plan]:
+        reads = self.method in READS
+        carried = {key: getattr(self, key) for key in ("json", "body") if getattr(self, key) is not None}
+        return [
+            Request(
+                "http",
+                "request",
+                {"method": self.method, "url": _with_query(self.url, self.query), "headers": self.headers, **carried},
+                changes_world=not reads,
+                shown={"method": self.method, "url": _shown(self.url, self.query), "headers": sorted(self.headers)},
+                idempotent=reads or self.idempotent,
+                timeout=self.timeout,
+            )
+        ]
+
+
+def _with_query(url: str, query: Mapping[str, Json]) -> str:
+    """The address with more behind its question mark; lists become several values of one name."""
+    parts = urlsplit(url)
+    added = urlencode({name: _as_text(value) for name, value in query.items()}, doseq=True)
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, added)))))
+
+
+def _as_text(value: Json) -> Json:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _shown(url: str, query: Mapping[str, Json]) -> str:
+    """The address as people may see it: without what stands behind the question mark, phone numbers masked."""
+    parts = urlsplit(url)
+    path = _PHONE_LIKE.sub(lambda found: masked(found.group()), parts.path)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}" + ("?…" if parts.query or query else "")

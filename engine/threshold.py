@@ -1,0 +1,90 @@
+"""When a number goes over or under a bound: the one rule of arming that all triggers on numbers share.
+
+Bounds are exclusive. A threshold is crossed on the way from outside to inside, once; it can be crossed again after the
+number was seen outside. Source: Home Assistant's `numeric_state`, whose semantics these are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.values import Json
+
+Movement = Literal["entered", "left", "stays inside", "stays outside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """What a number did, the memory to keep for the next one, and why in words."""
+
+    memory: Json
+    movement: Movement
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Bounds that a number must be above, below, or between; at least one of them is given."""
+
+    above: float | None = None
+    below: float | None = None
+
+    def __str__(self) -> str:
+        bounds = (("above", self.above), ("below", self.below))
+        return " and ".join(f"{word} {shown(bound)}" for word, bound in bounds if bound is not None)
+
+    def fault(self) -> str:
+        """What is wrong with the bounds, in words; empty when they are well."""
+        if self.above is None and self.below is None:
+            return "expected at least one of above and below"
+        if self.above is not None and self.below is not None and self.above >= self.below:
+            return f"no number is {self}; expected an above that is less than below"
+        return ""
+
+    def holds(self, value: float | None) -> bool:
+        """Whether the value is inside; no value is outside."""
+        if value is None:
+            return False
+        return (self.above is None or value > self.above) and (self.below is None or value < self.below)
+
+    def memory(self, value: float | None) -> Json:
+        """What is remembered of a value: {"inside": bool, "value": number or None}."""
+        return {"inside": self.holds(value), "value": value}
+
+    def decide(self, memory: Json, value: float | None) -> Crossing:
+        """What the value did since `memory`; with None for memory nothing was seen before, so nothing is crossed."""
+        now = self.memory(value)
+        before = memory or now
+        movement = _MOVEMENTS[bool(before["inside"]), now["inside"]]
+        return Crossing(now, movement, self._reason(movement, before["value"] if memory else None, value))
+
+    def _reason(self, movement: Movement, before: float | None, value: float | None) -> str:
+        it = "no value" if value is None else shown(value)
+        was = "" if before is None else f", it was {shown(before)} before"
+        match movement:
+            case "entered":
+                return f"{it} is {self}{was}"
+            case "stays inside":
+                return (
+                    f"{it} is still {self}; it fires only on the way there"
+                    if before is not None
+                    else (f"{it} is {self}, and nothing was known before")
+                )
+            case "left":
+                return f"{it} is not {self} any more{was}"
+            case "stays outside":
+                return f"{it} is not {self}"
+
+
+_MOVEMENTS: dict[tuple[bool, bool], Movement] = {
+    (False, True): "entered",
+    (True, False): "left",
+    (True, True): "stays inside",
+    (False, False): "stays outside",
+}
+
+
+def shown(number: float) -> str:
+    """A number as people write it: 25, not 25.0."""
+    return str(int(number)) if float(number).is_integer() else str(number)
