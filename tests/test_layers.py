@@ -24,7 +24,7 @@ HOUSE = """
 4   scope states match conditions runs/frames runs/course runs/calls runs/steps
 4   runs/modes runs/limits runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer journal/sqlite journal/postgres
-6   intake poll due executor effects cluster
+6   notices intake poll due executor effects cluster
 7   assembly
 8   testing rehearsal web/*
 9   daemon
@@ -34,7 +34,8 @@ HOUSE = """
 # Outside the engine: who may import what, the first line that fits. `PLUGIN` is engine.plugin and the modules that it
 # re-exports names of, `BELOW_CLI` all of the engine below the command line, `{own}` the connection itself.
 PLUGINS = {
-    "connections.pool": ["PLUGIN"],
+    "connections.pool": ["PLUGIN", "{own}"],
+    "connections.pool.*": ["PLUGIN", "{own}"],
     "connections.*.commands": ["PLUGIN", "BELOW_CLI", "connections.pool", "{own}"],
     "connections.*": ["PLUGIN", "connections.pool", "{own}"],
     "actions.*": ["PLUGIN", "connections.*.requests", "connections.http"],
@@ -189,7 +190,8 @@ def test_a_house_in_order_has_no_violations(tmp_path: Path) -> None:
             "engine/cli/run": "from engine.daemon import run\nimport engine.assembly",
             "engine/daemon": "",
             "engine/assembly": "",
-            "connections/pool": "from engine.plugin import Request",
+            "connections/pool/wire": "from engine.plugin import Request",
+            "connections/pool/pool": "from connections.pool.wire import Wire",
             "connections/chakra/client": "from connections.pool import Pool\nfrom engine.values import Json",
             "connections/chakra/requests": "from connections.chakra import client",
             "connections/chakra/commands": "import engine.daemon, connections.chakra.client",
