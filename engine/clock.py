@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -52,3 +53,9 @@ class SystemIds:
         micros = int(self._clock.now().timestamp() * 1_000_000)
         self._last = max(micros, self._last + 1)
         return f"{self._last:014x}{secrets.token_hex(6)}"
+
+
+class Alarm(Protocol):
+    """Rings at a time; one ring a name, the latest setting counts, None silences it."""
+
+    def at(self, name: str, when: datetime | None, ring: Callable[[], None]) -> None: ...

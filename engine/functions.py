@@ -25,11 +25,13 @@ Function: TypeAlias = Callable[..., Any]
 Table: TypeAlias = dict[str, Function]
 
 
-def metered(name: str, function: Function, *, deep: int = 0, free: bool = False, lazy: bool = False) -> Function:
+def metered(
+    name: str, function: Function, *, cost: int = 1, deep: int = 0, free: bool = False, lazy: bool = False
+) -> Function:
     """`function` inside the budget.
 
-    `deep` is how often it goes through all that is inside its arguments; `free` says that it looks at no more than
-    one part; `lazy` that it wants to see names that are absent.
+    `cost` is the price of a call; `deep` is how often it goes through all that is inside its arguments; `free` says
+    that it looks at no more than one part; `lazy` that it wants to see names that are absent.
     """
 
     @functools.wraps(function)
@@ -38,7 +40,7 @@ def metered(name: str, function: Function, *, deep: int = 0, free: bool = False,
             args = tuple(settled(arg) for arg in args)
             kwargs = {key: settled(arg) for key, arg in kwargs.items()}
         meter = current()
-        meter.pay(1 if free or lazy else 1 + sum(map(_length, args)))
+        meter.pay(1 if free or lazy else cost + sum(map(_length, args)))
         for _ in range(deep):
             meter.weigh((*args, *kwargs.values()))
         try:
@@ -249,7 +251,9 @@ _TEXTS: Table = {
     "urlencode": texts.urlencoded,
 }
 _BOTH: Table = {
-    **_table(_VALUES | _DATES | _TEXTS),
+    **_table(_VALUES),
+    **_table(_DATES, cost=4),
+    **_table(_TEXTS, cost=3),
     **_table(_SORTING, deep=4),
     **_table({"iif": iif}, free=True),
     **_table({"is_defined": is_defined}, lazy=True),
@@ -259,7 +263,7 @@ _CLOCK: Table = {"now": dates.now, "timedelta": dates.duration_of, "today_at": d
 
 FUNCTIONS: Table = {
     **_BOTH,
-    **_table(_CLOCK),
+    **_table(_CLOCK, cost=3),
     **_table({"dict": dict, "namespace": namespace, "range": lists.counted}, free=True),
 }
 

@@ -45,6 +45,7 @@ class Read:
 
 def located(problem: TemplateProblem, source: str) -> TemplateProblem:
     """The problem with line and column of its subject, as far as they can be found in the text."""
+    problem.line = problem.line or 0  # Jinja gives some of its own nodes no line
     if problem.column or not (problem.subject or problem.line):
         return problem
     start = sum(len(line) + 1 for line in source.split("\n")[: max(0, problem.line - 1)])

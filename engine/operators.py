@@ -261,7 +261,7 @@ def brace_format(form: str, *args: Any, **kwargs: Any) -> str:
 def padded(method: Method) -> Method:
     """A method whose first argument is a width: the width is looked at first."""
 
-    def pad(value: str, width: int = 8, *rest: Any) -> Any:
+    def pad(value: str, width: int, *rest: Any) -> Any:
         current().room(width)
         return method(value, width, *rest)
 

@@ -207,6 +207,14 @@ class Action(Block):
         """The requests and changes that this action asks for, without doing any of them."""
         raise NotImplementedError
 
+    @classmethod
+    def forbidden(cls, data: Mapping[str, Json], hosts: Mapping[str, Mapping[str, Json]]) -> list[tuple[str, str]]:
+        """What the operator's settings do not allow of this step, as pairs of key and sentence; none by default.
+
+        `data` is as written: values may be templates. `hosts` are those of the settings.
+        """
+        return []
+
 
 class Trigger(Block):
     """One kind of occasion on which a rule runs; see the module's text.

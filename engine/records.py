@@ -69,7 +69,7 @@ class SeenRecord(NamedTuple):
 
 
 class RunRecord(NamedTuple):
-    """One rule handling one event. `version` grows with each advance and guards it; `body` holds frames and variables."""
+    """One rule handling one event; `version` grows with each advance and guards it, `body` holds frames and variables."""
 
     id: str
     event: str
@@ -111,6 +111,7 @@ class EffectRecord(NamedTuple):
     shown: Json
     recipient: str
     idempotent: bool
+    reads: bool
     timeout: float | None
     state: str
     created: datetime

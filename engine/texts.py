@@ -100,7 +100,7 @@ def digest(algorithm: str) -> Callable[..., Any]:
 
 
 def _pattern(pattern: str, ignorecase: bool, value: str) -> Any:
-    current().pay(len(value) * _states(pattern) // 512)
+    current().pay(4 + len(value.encode("utf-8", "ignore")) * _states(pattern) // 512)
     if len(pattern) > 1000:
         raise TemplateProblem("this regular expression is too long", expected="at most 1,000 characters")
     options = re2.Options()
@@ -114,8 +114,8 @@ def _pattern(pattern: str, ignorecase: bool, value: str) -> Any:
 
 def _states(pattern: str) -> int:
     """About how many states the pattern has: what its worst search costs for each character."""
-    repeats = math.prod(int(count) for count in re.findall(r"\{\d*,?(\d{1,4})\}", pattern) if int(count))
-    return len(pattern) * max(1, min(1000, repeats))
+    counts = re.findall(r"\{(?:\d{1,4},)?(\d{1,4}),?\}", pattern[:1000])
+    return len(pattern) * min(1000, math.prod(max(1, int(count)) for count in counts))
 
 
 def regex_match(value: str, find: str = "", ignorecase: bool = False) -> bool:
@@ -134,7 +134,7 @@ def regex_findall(value: str, find: str = "", ignorecase: bool = False) -> list[
     for match in _pattern(find, ignorecase, value).finditer(value):
         groups = match.groups()
         part = match.group() if not groups else groups[0] if len(groups) == 1 else list(groups)
-        meter.pay(1 + sum(len(group or "") for group in (groups or (part,))) // 32)
+        meter.pay(3 + sum(len(group or "") for group in (groups or (part,))) // 32)
         found.append(part)
     return found
 
@@ -151,7 +151,7 @@ def regex_replace(value: str, find: str = "", replace: str = "", ignorecase: boo
         parts += [value[end : match.start()], new]
         size += len(parts[-1]) + len(parts[-2])
         meter.room(size)
-        meter.pay(1 + len(new) // 32)
+        meter.pay(3 + len(new) // 32)
         end = match.end()
     return "".join([*parts, value[end:]])
 

@@ -90,8 +90,9 @@ class MemoryJournal:
     async def new_events(self, limit: int) -> list[EventRecord]:
         return _first(limit, (e for e in self._all(EventRecord) if e.state == "new"))
 
-    async def open_runs(self, rule: str | None = None) -> list[RunRecord]:
-        return [r for r in self._all(RunRecord) if r.state in OPEN and rule in (None, r.rule)]
+    async def open_runs(self, rule: str | None = None, key: str | None = None) -> list[RunRecord]:
+        found = [r for r in self._all(RunRecord) if r.state in OPEN and rule in (None, r.rule)]
+        return [r for r in found if key in (None, r.key)]
 
     async def inbox(self, limit: int) -> list[InboxRecord]:
         return _first(limit, self._all(InboxRecord))

@@ -122,8 +122,12 @@ class SqliteJournal:
     async def new_events(self, limit: int) -> list[EventRecord]:
         return self._list("new_events", limit=limit)
 
-    async def open_runs(self, rule: str | None = None) -> list[RunRecord]:
-        return self._list("open_runs") if rule is None else self._list("open_runs_of_rule", rule=rule)
+    async def open_runs(self, rule: str | None = None, key: str | None = None) -> list[RunRecord]:
+        if rule is None:
+            return self._list("open_runs")
+        if key is None:
+            return self._list("open_runs_of_rule", rule=rule)
+        return self._list("open_runs_of_lane", rule=rule, key=key)
 
     async def inbox(self, limit: int) -> list[InboxRecord]:
         return self._list("inbox", limit=limit)

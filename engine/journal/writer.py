@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import threading
 from collections import deque
 from contextlib import suppress
@@ -24,6 +25,9 @@ Answer: TypeAlias = Done | Conflict | JournalError
 
 GROUP = 600
 """The most statements that a group runs before the loop goes on, some 5 ms; one caller's are never split."""
+SWITCH = 0.00005
+"""Seconds until the thread is given the interpreter that it waits for. At Python's own 5 ms a loop that pauses more
+often than that, be it for a microsecond, is never asked to give way, and a commit takes seconds."""
 RETRY = 0.005
 """Seconds until a file that another process writes is tried again."""
 
@@ -59,6 +63,7 @@ class Writer:
     """The one who writes over a connection; belongs to one event loop."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         connection.execute("PRAGMA busy_timeout = 0")  # on a foreign lock the loop goes on, see _begin
         self._connection = connection
         self._execute = connection.cursor().execute

@@ -57,7 +57,7 @@ CREATE TABLE run (
     version INTEGER NOT NULL,
     body TEXT NOT NULL
 );
-CREATE INDEX run_open ON run (rule) WHERE state IN ('queued', 'running');  -- open_runs
+CREATE INDEX run_open ON run (rule, key) WHERE state IN ('queued', 'running');  -- open_runs
 CREATE INDEX run_rule ON run (rule);  -- newest_runs_of_rule
 
 CREATE TABLE step (

@@ -10,8 +10,13 @@ SELECT event.* FROM event WHERE state = 'new' ORDER BY rowid LIMIT :limit;
 SELECT run.* FROM run WHERE state IN ('queued', 'running') ORDER BY rowid;
 
 -- name: open_runs_of_rule
--- What a rule's mode decides on.
+-- What ends when a rule is removed.
 SELECT run.* FROM run INDEXED BY run_open WHERE rule = :rule AND state IN ('queued', 'running') ORDER BY rowid;
+
+-- name: open_runs_of_lane
+-- What a rule's mode decides on: the open runs with one key.
+SELECT run.* FROM run INDEXED BY run_open
+WHERE rule = :rule AND key = :key AND state IN ('queued', 'running') ORDER BY rowid;
 
 -- name: inbox
 -- What advances runs; rows are dropped when read, so the table stays small.

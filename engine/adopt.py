@@ -1,0 +1,81 @@
+"""How a new book takes over from the old one: what to write so that both the files and what is under way are honoured.
+
+Design decision 3: editing a rule keeps its runs and drops the holds of changed triggers only; removing or disabling it
+cancels its runs and holds; a rule loaded later does not fire for the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from engine.due import first_instants
+from engine.match import Matcher, Place, Watcher, poll_key
+from engine.plugin import Poll
+from engine.records import Changes, Drop, DueRecord, MemoryRecord, ProgramRecord, RuleRecord
+from engine.rules.model import Program
+from engine.states import Snapshot
+from engine.values import Fact
+
+
+def adoption(
+    matcher: Matcher,
+    programs: Mapping[str, Program],
+    rules: Mapping[str, RuleRecord],
+    known: frozenset[Place],
+    dues: Iterable[DueRecord],
+    view: Snapshot,
+) -> Changes:
+    """Attaches the programs and gives what must be written.
+
+    `rules` are the rules so far, `known` the triggers that listened before, `dues` the holds and schedules on disk.
+    """
+    matcher.attach(programs.values(), view)
+    changes = Changes()
+    for program in programs.values():
+        before = rules.get(program.rule)
+        if before is None or before.program != program.hash:
+            changes.put.append(_kept(program, view))
+        last = before.last_triggered if before else None
+        changes.put.append(RuleRecord(program.rule, program.hash, program.file, True, last))
+    places = {(program.rule, use.key) for program in programs.values() for use in program.triggers}
+    changes.put += _armed(matcher, places - known, view)
+    rows = {row.key: row for row in dues}
+    holds = [row for row in rows.values() if row.kind == "hold"]
+    gone = [row for row in holds if (row.data["rule"], row.data["trigger"]) not in places]
+    changes.drop += [Drop(DueRecord, (row.key,)) for row in gone]
+    schedules = {key: row for key, row in rows.items() if row.kind == "schedule"}
+    changes.add(first_instants(matcher, schedules, view.now))
+    changes.drop += [Drop(RuleRecord, (rule,)) for rule in rules if rule not in programs]
+    return changes
+
+
+def triggers_of(programs: Iterable[Program]) -> frozenset[Place]:
+    """The triggers of these programs by rule and key."""
+    return frozenset((program.rule, use.key) for program in programs for use in program.triggers)
+
+
+def _kept(program: Program, view: Snapshot) -> ProgramRecord:
+    return ProgramRecord(program.hash, program.rule, program.body, program.file, program.line, program.text, view.now)
+
+
+def _armed(matcher: Matcher, fresh: set[Place], view: Snapshot) -> list[MemoryRecord]:
+    """The memories of triggers that are new, by what is known already of what they watch."""
+    found = []
+    for watcher, poll in _polls(matcher, view):
+        state = view.state(poll.entity)
+        if watcher.place not in fresh or state is None or not state.attributes:
+            continue
+        record = matcher.arm(watcher, Fact("poll", poll.subject, state.attributes, view.now), view)
+        if record is not None and record.data is not None:
+            found.append(record)
+    return found
+
+
+def _polls(matcher: Matcher, view: Snapshot) -> list[tuple[Watcher, Poll]]:
+    found = []
+    for key in matcher.watches.polls:
+        for watcher in matcher.watchers(("poll", key)):
+            for watch in watcher.use.plugin.watches(view):
+                if isinstance(watch, Poll) and poll_key(watch.request) == key:
+                    found.append((watcher, watch))
+    return found

@@ -1,0 +1,157 @@
+"""What happens at a time: ends of delays, holds and retries, and the instants of schedules (promises P2 and P3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from engine.clock import Alarm, Clock, Ids
+from engine.intake import Intake
+from engine.journal.api import Journal
+from engine.log import Log
+from engine.match import Matcher, schedule_key
+from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, EventRecord, Expect, InboxRecord
+from engine.values import Fact
+from engine.wake import Wake
+
+BATCH = 500
+
+
+class Due:
+    """Turns due rows into inbox rows, events and wakes; each row is gone in the same commit."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        matcher: Matcher,
+        intake: Intake,
+        clock: Clock,
+        ids: Ids,
+        alarm: Alarm,
+        events: Wake[EventRecord],
+        inbox: Wake[InboxRecord],
+        effects: Wake[EffectRecord],
+        log: Log,
+    ) -> None:
+        self._journal = journal
+        self._matcher = matcher
+        self._intake = intake
+        self._clock = clock
+        self._ids = ids
+        self._alarm = alarm
+        self._events = events
+        self._inbox = inbox
+        self._effects = effects
+        self._log = log
+        self.wake: Wake[None] = Wake()
+        self._kinds: dict[str, Callable[[DueRecord], Any]] = {
+            "run": self._run,
+            "hold": self._hold,
+            "effect": self._effect,
+            "schedule": self._schedule,
+        }
+
+    async def work(self) -> bool:
+        """Does everything that is due now; false when nothing was."""
+        self.wake.take()
+        rows = await self._journal.due_before(self._clock.now(), BATCH)
+        for row in rows:
+            await self._kinds[row.kind](row)
+        self._alarm.at("due", await self._journal.next_due(), self.wake.say)
+        return bool(rows)
+
+    async def _run(self, row: DueRecord) -> None:
+        message = InboxRecord(self._ids.row_id(), row.data["run"], row.data["token"], row.data["kind"], {})
+        if await self._once(row, Changes(put=[message])):
+            self._inbox.say(message)
+
+    async def _hold(self, row: DueRecord) -> None:
+        event = self._matcher.held(row, self._intake.view())
+        if await self._once(row, Changes(put=[event] if event is not None else [])) and event is not None:
+            self._events.say(event)
+
+    async def _effect(self, row: DueRecord) -> None:
+        effect = await self._journal.get(EffectRecord, (row.data["op_id"],))
+        if await self._once(row, Changes()) and effect is not None and effect.state == "waiting":
+            self._effects.say(effect)
+
+    async def _schedule(self, row: DueRecord) -> None:
+        found = self._matcher.watches.schedules.get(row.key)
+        if found is None:
+            await self._once(row, Changes())
+            return
+        watcher, schedule = found
+        after = max(row.at, self._clock.now())
+        following = schedule.calendar.next_after(after)
+        fact = Fact("due", schedule.key, {"at": row.at.astimezone(UTC).isoformat()}, row.at)
+        changes = Changes(put=[row._replace(at=following)] if following is not None else [])
+        reactions = self._matcher.decide(("due", row.key), fact, self._intake.view())
+        for reaction in reactions:
+            changes.add(reaction.changes)
+        if await self._once(row, changes, keep=following is not None):
+            self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
+            self._log.debug("schedule", rule=watcher.program.rule, at=row.at, next=following)
+
+    async def _once(self, row: DueRecord, changes: Changes, keep: bool = False) -> bool:
+        """Commits what the row sets off, together with its end, if it stands as it was read."""
+        changes.expect.append(Expect(DueRecord, (row.key,), {"at": row.at}))
+        if not keep:
+            changes.drop.append(Drop(DueRecord, (row.key,)))
+        return isinstance(await self._journal.commit(changes), Done)
+
+
+def first_instants(matcher: Matcher, rows: dict[str, DueRecord], now: datetime) -> Changes:
+    """Brings the schedules' due rows in line with the rules: new ones begin, those of removed triggers end.
+
+    A row in the past stays: it was missed while the daemon was down, and fires now, once.
+    """
+    changes = Changes()
+    for key, (watcher, schedule) in matcher.watches.schedules.items():
+        row = rows.get(key)
+        if row is not None and row.at <= now:
+            continue
+        at = schedule.calendar.next_after(now)
+        if at is not None and (row is None or row.at != at):
+            changes.put.append(DueRecord(schedule_key(watcher, schedule), "schedule", at, {}))
+    changes.drop += [Drop(DueRecord, (key,)) for key in rows if key not in matcher.watches.schedules]
+    return changes
+
+
+class SchedulerAlarm:
+    """Rings by APScheduler's AsyncIOScheduler: memory job store, UTC, and a real grace time (design decision 8)."""
+
+    def __init__(self) -> None:
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler  # imported here: it costs start-up time
+
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._scheduler.start()
+        self._set: dict[str, datetime] = {}
+
+    def at(self, name: str, when: datetime | None, ring: Callable[[], None]) -> None:
+        """Sets, moves or silences the ring of this name."""
+        if self._set.get(name) == when:
+            return
+        if when is None:
+            del self._set[name]
+            self._scheduler.remove_job(name)
+            return
+        self._set[name] = when
+        self._scheduler.add_job(
+            self._ring,
+            "date",
+            (name, ring),
+            run_date=when,
+            id=name,
+            replace_existing=True,
+            coalesce=True,
+            misfire_grace_time=86_400,
+        )
+
+    def _ring(self, name: str, ring: Callable[[], None]) -> None:
+        self._set.pop(name, None)
+        ring()
+
+    def close(self) -> None:
+        """Stops ringing."""
+        self._scheduler.shutdown(wait=False)

@@ -1,0 +1,206 @@
+"""Performs requests: an intent on disk before the first byte, an outcome on disk after it (promises P6 to P10)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from engine.clock import Clock, Ids
+from engine.journal.api import Journal, JournalError
+from engine.log import Log
+from engine.notices import Notices
+from engine.plugin import Connection, Operation, Request
+from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, Expect, InboxRecord, Update
+from engine.runs.limits import Room
+from engine.runs.retry import ended, settled
+from engine.values import Outcome, Unsure, Waiting
+from engine.wake import Wake
+
+SEND_BY = timedelta(seconds=10)
+BATCH = 1_000
+RETRY_WRITE = timedelta(seconds=1)
+
+
+class Effects:
+    """Takes effects that are to be performed, each when there is a place for it, and says what came of them."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        connections: Mapping[str, Connection],
+        clock: Clock,
+        ids: Ids,
+        wake: Wake[EffectRecord],
+        inbox: Wake[InboxRecord],
+        room: Room,
+        notices: Notices,
+        log: Log,
+    ) -> None:
+        self._journal = journal
+        self._connections = connections
+        self._clock = clock
+        self._ids = ids
+        self._wake = wake
+        self._inbox = inbox
+        self._room = room
+        self._notices = notices
+        self._log = log
+        self._queue: deque[EffectRecord] = deque()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.on_dues: Callable[[], None] = lambda: None
+
+    @property
+    def under_way(self) -> int:
+        """Calls that have begun and have no outcome yet."""
+        return len(self._tasks)
+
+    async def recover(self) -> int:
+        """After a start: what had an intent and no outcome may have happened, and is unsure; gives their number."""
+        left = await self._journal.effects(("intent",), 100_000)
+        now = self._clock.now()
+        for effect in left:
+            reason = "rulewheel stopped while this was being sent; nobody knows whether it arrived"
+            await self._journal.commit(settled(effect, Unsure(reason), now, self._ids))
+        if left:
+            self._inbox.sweep()
+            self.on_dues()
+        return len(left)
+
+    async def work(self) -> bool:
+        """Begins every call for which there is a place; false when nothing could be begun."""
+        hints, sweep = self._wake.take()
+        if sweep:
+            await self._sweep()
+        self._queue.extend(hint for hint in hints if hint.state != "intent")
+        for hint in hints:
+            if hint.state == "intent":
+                self._begin(hint)
+        return await self._from_queue() or bool(hints)
+
+    async def finish(self) -> None:
+        """Waits for the calls under way; nothing new is begun meanwhile."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    async def _sweep(self) -> None:
+        now = self._clock.now()
+        found = await self._journal.effects(("queued", "waiting"), BATCH)
+        self._queue = deque(
+            effect for effect in found if effect.op_id not in self._tasks and (effect.due is None or effect.due <= now)
+        )
+
+    async def _from_queue(self) -> bool:
+        ready: list[EffectRecord] = []
+        left: deque[EffectRecord] = deque()
+        while self._queue:
+            effect = self._queue.popleft()
+            if effect.op_id in self._tasks:
+                continue
+            if self._room.take(effect.connection):
+                ready.append(effect)
+            else:
+                left.append(effect)
+        self._queue = left
+        await asyncio.gather(*[self._intend(effect) for effect in ready])
+        return bool(ready)
+
+    async def _intend(self, effect: EffectRecord) -> None:
+        """Commits the intent, and begins the call when it is on disk; what is no longer worth doing expires."""
+        now = self._clock.now()
+        try:
+            if effect.valid_until is not None and now >= effect.valid_until:
+                changes = ended(effect, "expired", _expired(effect), now, self._ids)
+                self._room.give(effect.connection)
+                await self._write(effect, changes)
+                return
+            intent = effect
+            if not effect.reads:
+                intent = effect._replace(state="intent", send_by=now + SEND_BY, attempts=effect.attempts + 1)
+                if not isinstance(await self._journal.commit(_intent(effect, intent)), Done):
+                    self._room.give(effect.connection)
+                    return
+        except JournalError:
+            self._room.give(effect.connection)
+            self._wake.sweep()
+            raise
+        self._begin(intent)
+
+    def _begin(self, effect: EffectRecord) -> None:
+        task = asyncio.get_running_loop().create_task(self._perform(effect))
+        self._tasks[effect.op_id] = task
+
+    async def _perform(self, effect: EffectRecord) -> None:
+        try:
+            outcome = await self._call(effect)
+            await self._write(effect, settled(effect, outcome, self._clock.now(), self._ids))
+            if isinstance(outcome, Unsure):
+                self._log.warning("a send is unsure", op_id=effect.op_id, rule=effect.rule, reason=outcome.reason)
+            await self._tell(effect, outcome)
+        finally:
+            del self._tasks[effect.op_id]
+            self._room.give(effect.connection)
+            if self._queue:
+                self._wake.say()
+
+    async def _call(self, effect: EffectRecord) -> Outcome:
+        connection = self._connections.get(effect.connection)
+        if connection is None:
+            return Waiting(f"there is no connection {effect.connection} in the settings", problem="no-connection")
+        try:
+            return await connection.perform(_request(effect), Operation(effect.op_id, effect.send_by))
+        except Exception as error:  # a plugin's mistake must not stop the daemon; what it did is not known
+            self._log.error("a connection failed", connection=effect.connection, reason=repr(error))
+            return Unsure(f"the connection {effect.connection} failed while sending: {type(error).__name__}")
+
+    async def _write(self, effect: EffectRecord, changes: Changes) -> None:
+        """Writes the outcome, as often as it takes: it is known only here until it is on disk."""
+        while True:
+            try:
+                done = await self._journal.commit(changes)
+            except JournalError as error:
+                self._log.error("an outcome cannot be written yet", op_id=effect.op_id, reason=str(error))
+                await self._clock.sleep_until(self._clock.now() + RETRY_WRITE)
+                continue
+            if isinstance(done, Done):
+                self._inbox.say(*[record for record in changes.put if isinstance(record, InboxRecord)])
+                if any(isinstance(record, DueRecord) for record in changes.put):
+                    self.on_dues()
+            return
+
+    async def _tell(self, effect: EffectRecord, outcome: Outcome) -> None:
+        prefix = f"connection/{effect.connection}/"
+        if isinstance(outcome, Waiting):
+            if outcome.problem:
+                await self._notices.report(f"{prefix}{outcome.problem}", outcome.problem, outcome.reason)
+        elif not isinstance(outcome, Unsure):
+            await self._notices.clear(prefix)
+
+
+def _intent(effect: EffectRecord, intent: EffectRecord) -> Changes:
+    values = {"state": "intent", "send_by": intent.send_by, "attempts": intent.attempts, "due": None}
+    return Changes(
+        expect=[Expect(EffectRecord, (effect.op_id,), {"state": effect.state})],
+        update=[Update(EffectRecord, (effect.op_id,), values)],
+        drop=[Drop(DueRecord, (f"effect/{effect.op_id}",))],
+    )
+
+
+def _request(effect: EffectRecord) -> Request:
+    return Request(
+        connection=effect.connection,
+        operation=effect.operation,
+        body=effect.body,
+        changes_world=not effect.reads,
+        shown=effect.shown,
+        recipient=effect.recipient or None,
+        idempotent=effect.idempotent,
+        timeout=timedelta(seconds=effect.timeout) if effect.timeout is not None else None,
+    )
+
+
+def _expired(effect: EffectRecord) -> str:
+    until: datetime | None = effect.valid_until
+    last = f"; last: {effect.reason}" if effect.reason else ""
+    return f"not sent: it was worth sending until {until:%Y-%m-%d %H:%M} UTC{last}"

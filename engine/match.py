@@ -1,0 +1,227 @@
+"""Which rules care about a fact, and what their triggers make of it.
+
+Pure but for the memories that it mirrors: the caller commits the changes, and after a failed commit loads the mirror
+again from the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from engine.plugin import Facts, Poll, Request, Schedule, States, Watch, Webhook
+from engine.records import Changes, Drop, DueRecord, EventRecord, MemoryRecord
+from engine.rules.model import Program, TriggerUse, content_hash
+from engine.scope import Scope, TemplateProblem
+from engine.states import Snapshot
+from engine.values import Decision, Fact, Fire, Hold, Json, Nothing
+
+Channel = tuple[str, str]
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A trigger of a rule, as it watches one channel."""
+
+    program: Program
+    use: TriggerUse
+
+    @property
+    def place(self) -> Place:
+        """The rule and the trigger's key: the name of this trigger for ever."""
+        return self.program.rule, self.use.key
+
+
+@dataclass(slots=True)
+class SharedPoll:
+    """One question to a connection, asked for every rule that needs its answer, at the smallest of their paces."""
+
+    key: str
+    request: Request
+    every: timedelta
+    subject: str
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What one trigger made of one fact."""
+
+    watcher: Watcher
+    decision: Decision
+    changes: Changes
+    event: EventRecord | None = None
+    dedupe: str | None = None
+
+
+@dataclass(slots=True)
+class Watches:
+    """Everything that the rules of a book watch."""
+
+    channels: dict[Channel, list[Watcher]] = field(default_factory=dict)
+    prefixes: dict[str, list[Watcher]] = field(default_factory=dict)
+    polls: dict[str, SharedPoll] = field(default_factory=dict)
+    schedules: dict[str, tuple[Watcher, Schedule]] = field(default_factory=dict)
+    webhooks: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def listen(self, channel: Channel, watcher: Watcher) -> None:
+        """Adds a watcher to a channel, once."""
+        watchers = self.channels.setdefault(channel, [])
+        if watcher not in watchers:
+            watchers.append(watcher)
+
+
+class Matcher:
+    """Holds what the rules watch and what their triggers remember, and decides facts."""
+
+    def __init__(self) -> None:
+        self.watches = Watches()
+        self._programs: tuple[Program, ...] = ()
+        self._memories: dict[tuple[str, str, str], Json] = {}
+
+    def load(self, memories: Iterable[MemoryRecord]) -> None:
+        """Takes what the journal holds as the triggers' memories."""
+        self._memories = {(record.rule, record.trigger, record.subject): record.data for record in memories}
+
+    def attach(self, programs: Iterable[Program], view: Snapshot) -> None:
+        """Listens for these programs from now on, and for no others."""
+        self._programs = tuple(programs)
+        self.refresh(view)
+
+    def refresh(self, view: Snapshot) -> None:
+        """Asks every trigger again what it watches, because something that it read has changed."""
+        watches = Watches()
+        for program in self._programs:
+            for use in program.triggers:
+                for watch in use.plugin.watches(view):
+                    _listen(watches, Watcher(program, use), watch)
+        self.watches = watches
+
+    def watchers(self, channel: Channel) -> list[Watcher]:
+        """Who listens to a channel; those to a state's prefix and to any event included."""
+        kind, subject = channel
+        found = list(self.watches.channels.get(channel, ()))
+        if kind == "event":
+            found += [other for other in self.watches.channels.get((kind, "*"), ()) if other not in found]
+        if kind == "state":
+            for prefix, watchers in self.watches.prefixes.items():
+                if subject.startswith(prefix):
+                    found += [other for other in watchers if other not in found]
+        return found
+
+    def decide(self, channel: Channel, fact: Fact, view: Snapshot) -> list[Reaction]:
+        """What each trigger that listens makes of the fact."""
+        return [self._react(watcher, fact, view) for watcher in self.watchers(channel)]
+
+    def arm(self, watcher: Watcher, fact: Fact, view: Snapshot) -> MemoryRecord | None:
+        """Shows a newly loaded trigger what is known already; it remembers, but does not fire for the past."""
+        rule, trigger = watcher.place
+        if (rule, trigger, fact.subject) in self._memories:
+            return None
+        memory = watcher.use.plugin.decide(None, fact, view).memory
+        return self._remember(rule, trigger, fact.subject, memory)
+
+    def held(self, row: DueRecord, view: Snapshot) -> EventRecord | None:
+        """The event of a hold that has lasted; None when its trigger is gone."""
+        data = row.data
+        for program in self._programs:
+            for use in program.triggers:
+                if (program.rule, use.key) == (data["rule"], data["trigger"]):
+                    fire = Fire(data["fire"], data["key"])
+                    return _event(Watcher(program, use), fire, view)
+        return None
+
+    def _react(self, watcher: Watcher, fact: Fact, view: Snapshot) -> Reaction:
+        rule, trigger = watcher.place
+        memory = self._memories.get((rule, trigger, fact.subject))
+        decision = watcher.use.plugin.decide(memory, fact, view)
+        changes = Changes()
+        if decision.memory is not None and decision.memory != memory:
+            changes.put.append(self._remember(rule, trigger, fact.subject, decision.memory))
+        verdict = decision.verdict
+        hold = hold_key(rule, trigger, fact.subject)
+        if isinstance(verdict, Fire):
+            event = _event(watcher, verdict, view)
+            changes.put.append(event)
+            return Reaction(watcher, decision, changes, event, _dedupe(watcher, verdict, event, view))
+        if isinstance(verdict, Hold):
+            held = {"rule": rule, "trigger": trigger, "fire": dict(verdict.fire.data), "key": verdict.fire.key}
+            changes.put.append(DueRecord(hold, "hold", view.now + verdict.lasting, held))
+        elif isinstance(verdict, Nothing) and verdict.cancels:
+            changes.drop.append(Drop(DueRecord, (hold,)))
+        return Reaction(watcher, decision, changes)
+
+    def _remember(self, rule: str, trigger: str, subject: str, memory: Json) -> MemoryRecord:
+        self._memories[rule, trigger, subject] = memory
+        return MemoryRecord(rule, trigger, subject, memory)
+
+
+def hold_key(rule: str, trigger: str, subject: str) -> str:
+    """The name of the due row of a `for:` under way."""
+    return f"hold/{rule}/{trigger}/{subject}"
+
+
+def schedule_key(watcher: Watcher, schedule: Schedule) -> str:
+    """The name of the due row of a schedule's next instant."""
+    rule, trigger = watcher.place
+    return f"schedule/{rule}/{trigger}/{schedule.key}"
+
+
+def poll_key(request: Request) -> str:
+    """The same for two polls that ask the same question."""
+    return content_hash([request.connection, request.operation, request.body])
+
+
+def _listen(watches: Watches, watcher: Watcher, watch: Watch) -> None:
+    if isinstance(watch, Poll):
+        key = poll_key(watch.request)
+        watches.listen(("poll", key), watcher)
+        shared = watches.polls.get(key)
+        if shared is None:
+            watches.polls[key] = SharedPoll(key, watch.request, watch.every, watch.subject, watch.entity)
+        else:
+            shared.every = min(shared.every, watch.every)
+    elif isinstance(watch, Schedule):
+        key = schedule_key(watcher, watch)
+        watches.listen(("due", key), watcher)
+        watches.schedules[key] = (watcher, watch)
+    elif isinstance(watch, Webhook):
+        watches.listen(("webhook", watch.id), watcher)
+        watches.webhooks[watch.id] = watches.webhooks.get(watch.id, frozenset()) | watch.methods
+    elif isinstance(watch, Facts):
+        watches.listen((watch.kind, watch.subject), watcher)
+    elif isinstance(watch, States):
+        for entity in watch.entities:
+            if entity.endswith("."):
+                watches.prefixes.setdefault(entity, []).append(watcher)
+            else:
+                watches.listen(("state", entity), watcher)
+
+
+def _event(watcher: Watcher, fire: Fire, view: Snapshot) -> EventRecord:
+    use = watcher.use
+    data: dict[str, Any] = {
+        "id": use.id or str(use.index),
+        "idx": str(use.index),
+        "alias": use.alias or None,
+        "platform": use.name,
+        "description": use.alias or use.name,
+        **fire.data,
+    }
+    program = watcher.program
+    return EventRecord(view.ids.row_id(), program.rule, program.hash, use.key, fire.key, data, view.now, "new")
+
+
+def _dedupe(watcher: Watcher, fire: Fire, event: EventRecord, view: Snapshot) -> str | None:
+    """The identity of the event by the trigger's `dedupe:` template or the plugin's own, or None."""
+    given: Mapping[str, Json] = watcher.program.body["triggers"][watcher.use.index]
+    if "dedupe" not in given:
+        return fire.dedupe
+    try:
+        found = Scope({"trigger": event.data}, view).render(given["dedupe"], strict=True)
+    except TemplateProblem:
+        return fire.dedupe
+    return None if found in (None, "") else str(found)

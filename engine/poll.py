@@ -1,0 +1,140 @@
+"""Asks connections again and again: one request for all rules that need its answer (design decision 9)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from engine.clock import Alarm, Clock
+from engine.intake import Intake
+from engine.journal.api import JournalError
+from engine.log import Log
+from engine.match import Matcher, SharedPoll
+from engine.notices import Notices
+from engine.plugin import Connection, Operation
+from engine.states import States
+from engine.values import Accepted, Fact, Json, Outcome, Refused, Unsure, Waiting
+from engine.wake import Wake
+
+AT_ONCE = 32
+STALLED = timedelta(days=7)
+
+
+class Polls:
+    """Keeps the pace of every poll and hands its answers to intake."""
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        connections: Mapping[str, Connection],
+        intake: Intake,
+        states: States,
+        clock: Clock,
+        alarm: Alarm,
+        notices: Notices,
+        log: Log,
+    ) -> None:
+        self._matcher = matcher
+        self._connections = connections
+        self._intake = intake
+        self._states = states
+        self._clock = clock
+        self._alarm = alarm
+        self._notices = notices
+        self._log = log
+        self._next: dict[str, datetime] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.wake: Wake[None] = Wake()
+
+    async def work(self) -> bool:
+        """Begins every poll that is due and has a place; false when none was."""
+        self.wake.take()
+        now = self._clock.now()
+        polls = self._matcher.watches.polls
+        self._next = {key: self._next.get(key, now) for key in polls}
+        due = sorted(
+            (key for key in polls if key not in self._tasks and self._next[key] <= now), key=self._next.__getitem__
+        )
+        begun = due[: AT_ONCE - len(self._tasks)]
+        for key in begun:
+            poll = polls[key]
+            self._next[key] = max(self._next[key] + poll.every, now + poll.every / 2)
+            self._tasks[key] = asyncio.get_running_loop().create_task(self._ask(poll))
+        self._set_alarm()
+        return bool(begun)
+
+    async def finish(self) -> None:
+        """Waits for the polls under way."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    @property
+    def under_way(self) -> int:
+        """Polls that have been asked and not answered yet."""
+        return len(self._tasks)
+
+    def _set_alarm(self) -> None:
+        times = [when for key, when in self._next.items() if key not in self._tasks]
+        self._alarm.at("polls", min(times, default=None), self.wake.say)
+
+    async def _ask(self, poll: SharedPoll) -> None:
+        try:
+            outcome = await self._perform(poll)
+            await self._take(poll, outcome)
+        except JournalError as error:
+            self._log.error("a poll's answer could not be taken in; it is asked again", reason=str(error))
+        finally:
+            del self._tasks[poll.key]
+            self.wake.say()
+
+    async def _perform(self, poll: SharedPoll) -> Outcome:
+        connection = self._connections.get(poll.request.connection)
+        if connection is None:
+            return Waiting(f"there is no connection {poll.request.connection} in the settings", problem="no-connection")
+        try:
+            return await connection.perform(poll.request, Operation(""))
+        except Exception as error:  # a plugin's mistake must not stop the other polls
+            self._log.error("a connection failed", connection=poll.request.connection, reason=repr(error))
+            return Unsure(f"the connection {poll.request.connection} failed: {type(error).__name__}")
+
+    async def _take(self, poll: SharedPoll, outcome: Outcome) -> None:
+        prefix = f"connection/{poll.request.connection}/"
+        if isinstance(outcome, Accepted):
+            await self._notices.clear(prefix)
+            await self._answered(poll, outcome.answer)
+        elif isinstance(outcome, Refused):
+            await self._gone(poll, "gone", f"{poll.entity}: {outcome.reason}; it is not watched any more")
+        else:
+            code = (outcome.problem if isinstance(outcome, Waiting) else "") or "poll-failed"
+            self._log.warning("a poll had no answer", poll=poll.entity, reason=outcome.reason)
+            await self._notices.report(f"{prefix}{code}", code, outcome.reason)
+            if isinstance(outcome, Waiting) and outcome.after is not None:
+                self._next[poll.key] = max(self._next[poll.key], self._clock.now() + outcome.after)
+
+    async def _answered(self, poll: SharedPoll, answer: Json) -> None:
+        now = self._clock.now()
+        known = self._states.get(poll.entity)
+        changed = self._states.changed(poll.entity, answer.get("state", "known"), answer, now)
+        if changed is None and known is not None and now - known.updated > STALLED:
+            await self._gone(poll, "stalled", f"{poll.entity} has not moved for 7 days; it is not watched any more")
+            return
+        fact = Fact("poll", poll.subject, answer, now)
+        for reason in await self._intake.take(("poll", poll.key), fact, changed):
+            self._log.debug("poll", subject=poll.subject, reason=reason)
+        if changed is not None:
+            await self._moved(poll, known.state if known else None, changed.state, answer)
+
+    async def _moved(self, poll: SharedPoll, before: str | None, after: str, attributes: Json) -> None:
+        fact = Fact("state", poll.entity, {"from": before, "to": after, "attributes": attributes}, self._clock.now())
+        if self._matcher.watchers(("state", poll.entity)):
+            await self._intake.take(("state", poll.entity), fact)
+
+    async def _gone(self, poll: SharedPoll, state: str, text: str) -> None:
+        known = self._states.get(poll.entity)
+        attributes = dict(known.attributes) if known else {}
+        changed = self._states.changed(poll.entity, state, attributes, self._clock.now())
+        if changed is not None:
+            await self._intake.take(("poll", ""), Fact("poll", poll.subject, None, self._clock.now()), changed)
+            await self._notices.report(f"{poll.entity}/{state}", f"job-{state}", text)
+            await self._moved(poll, known.state if known else None, state, attributes)

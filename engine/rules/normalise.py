@@ -1,0 +1,358 @@
+"""From what people write to the canonical form of `engine.rules.model`: older spellings, short forms, single values.
+
+Nothing is judged here that the judge can see. Each rule becomes a `Draft`, which knows for every canonical path where
+the author wrote it, so that a complaint names the author's line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.judge import Fault, Path, found, unknown_key
+from engine.problem import listing, near
+from engine.rules.schema import DEVICE_KINDS, LATER_STEPS, STEP_KINDS, RuleKeys, TriggerKeys
+from engine.template import is_template
+from engine.values import Json
+
+_PLURALS = {"trigger": "triggers", "condition": "conditions", "action": "actions"}
+_RULE_LISTS = ("rules", "automation")
+_LATER_FILE_KEYS = frozenset(
+    {"scripts", "script", "sensors", "sensor", "template", "variables", "counter", "timer"}
+    | {"input_boolean", "input_number", "input_text", "input_datetime", "input_select"}
+)
+_LOGIC = ("and", "or", "not")
+_TRIGGER_KEYS = frozenset(TriggerKeys.fields())
+_LATER_RULE_KEYS = frozenset(
+    {"use_blueprint", "trigger_variables", "cooldown", "quiet_hours", "digest", "max_sends", "missed", "if_unsure"}
+)
+_OLD_STEP_KEYS = {
+    "service": "action",
+    "service_template": "action",
+    "data_template": "data",
+    "event_data_template": "event_data",
+}
+_NO_DEVICES = "rulewheel has no devices, rooms or scenes; it works with messages, jobs, webhooks and times"
+
+
+@dataclass(slots=True)
+class Draft:
+    """One rule in canonical form, not judged yet. An element that could not be understood is None.
+
+    `origins` leads from canonical paths to paths in the file wherever the two part; `faults` have paths in the file.
+    """
+
+    path: Path
+    body: dict[str, Json] = field(default_factory=dict)
+    origins: dict[Path, Path] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def written_at(self, path: Path) -> Path:
+        """Where the author wrote the value at a canonical path."""
+        for length in range(len(path), 0, -1):
+            origin = self.origins.get(path[:length])
+            if origin is not None:
+                return origin + path[length:]
+        return self.path + path
+
+
+def rules_in(value: Json) -> tuple[list[tuple[Path, Json]], list[Fault]]:
+    """The rules of a file's value, each with its path, and what is wrong with the file around them."""
+    if value is None:
+        return [], []
+    if isinstance(value, list):
+        return [((index,), rule) for index, rule in enumerate(value)], []
+    if not isinstance(value, dict):
+        expected = 'a list of rules, or a mapping with the key "rules"'
+        return [], [Fault((), "wrong-type", f"the file holds {found(value)}", expected=expected)]
+    if _looks_like_a_rule(value):
+        return [((), value)], []
+    rules: list[tuple[Path, Json]] = []
+    faults: list[Fault] = []
+    for key, below in value.items():
+        if key in _RULE_LISTS or key.startswith("automation "):
+            rules += [((key, *path), rule) for path, rule in _listed(below)]
+        else:
+            faults.append(_file_key(key))
+    return rules, faults
+
+
+def _looks_like_a_rule(value: dict[str, Json]) -> bool:
+    return not set(value) & set(_RULE_LISTS) and bool({"triggers", "trigger", "actions", "action"} & set(value))
+
+
+def _file_key(key: str) -> Fault:
+    if key in _LATER_FILE_KEYS:
+        return _later((key,), f'"{key}"')
+    return unknown_key((key,), ["rules"])
+
+
+def _later(path: Path, what: str) -> Fault:
+    return Fault(path, "not-yet", f"{what} comes with a later release of rulewheel", remedy="take it out", at_key=True)
+
+
+def _no_devices(path: Path, what: str) -> Fault:
+    return Fault(path, "needs-devices", f"{what} needs devices of Home Assistant", remedy=_NO_DEVICES, at_key=True)
+
+
+def _listed(value: Json) -> Iterator[tuple[Path, Json]]:
+    """The elements of a list with their paths; one value alone is a list of one; nothing is an empty list."""
+    if isinstance(value, list):
+        yield from (((index,), each) for index, each in enumerate(value))
+    elif value is not None:
+        yield (), value
+
+
+def normalised(raw: Json, path: Path) -> Draft:
+    """The draft of one rule that stands at `path` in its file."""
+    draft = Draft(path)
+    if isinstance(raw, dict):
+        _Normaliser(draft).rule(raw)
+    else:
+        draft.faults.append(
+            Fault(path, "wrong-type", f"the rule is {found(raw)}", expected="a mapping of keys to values")
+        )
+    return draft
+
+
+class _Normaliser:
+    """Writes one draft; `at` is always the canonical path, `path` the author's."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+
+    def rule(self, raw: dict[str, Json]) -> None:
+        body, path = self.draft.body, self.draft.path
+        for key, value in self._renamed(raw, _PLURALS, path):
+            written = (*path, key)
+            name = _PLURALS.get(key, key)
+            if name != key:
+                self.draft.origins[(name,)] = written
+            if name in _LATER_RULE_KEYS:
+                self._fault(_later(written, f'"{name}"'))
+            elif name in _RULE_PARTS:
+                body[name] = self._each(value, (name,), written, _RULE_PARTS[name])
+            elif value is not None or name not in RuleKeys.fields():
+                body[name] = value
+        for name in ("triggers", "actions"):
+            if name in body and body[name] is None:
+                body[name] = []
+
+    def _renamed(self, raw: dict[str, Json], names: dict[str, str], path: Path) -> Iterator[tuple[str, Json]]:
+        """The pairs of a mapping but for those whose key is given in its older spelling as well as its newer."""
+        for key, value in raw.items():
+            if key in names and names[key] in raw:
+                also = (((*path, names[key]), "and here"),)
+                message = f'"{key}" is the older spelling of "{names[key]}", and both are given'
+                remedy = f'keep one of them, best "{names[key]}"'
+                self._fault(Fault((*path, key), "given-twice", message, remedy=remedy, at_key=True, also=also))
+            else:
+                yield key, value
+
+    def _each(self, value: Json, at: Path, path: Path, one: Callable[..., Json]) -> Json:
+        """Every element in canonical form; a value that cannot be a list is left for the judge."""
+        if value is not None and not isinstance(value, list | dict | str):
+            return value
+        elements: list[Json] = []
+        for below, element in _listed(value):
+            here = (*at, len(elements))
+            if one is _Normaliser._trigger and _is_group(element):
+                elements += self._group(element["triggers"], at, (*path, *below, "triggers"), len(elements))
+                continue
+            self.draft.origins[here] = (*path, *below)
+            elements.append(one(self, element, here, (*path, *below)))
+        return elements
+
+    def _group(self, value: Json, at: Path, path: Path, count: int) -> list[Json]:
+        """A list of triggers inside the list of triggers, as a blueprint makes them."""
+        elements = []
+        for index, (below, element) in enumerate(_listed(value), count):
+            self.draft.origins[(*at, index)] = (*path, *below)
+            elements.append(self._trigger(element, (*at, index), (*path, *below)))
+        return elements
+
+    def _trigger(self, raw: Json, at: Path, path: Path) -> Json:
+        if not isinstance(raw, dict):
+            return self._misunderstood(
+                path, f"the trigger is {found(raw)}", 'a mapping such as "trigger: time" with "at: 09:00"'
+            )
+        trigger: dict[str, Json] = {}
+        own: dict[str, Json] = {}
+        for key, value in self._renamed(raw, {"platform": "trigger"}, path):
+            if key == "platform":
+                self.draft.origins[(*at, "trigger")] = (*path, key)
+                trigger["trigger"] = value
+            elif key not in _TRIGGER_KEYS:
+                own[key] = value
+            elif value is not None or key == "trigger":
+                trigger[key] = value
+        if "trigger" not in trigger:
+            if "device_id" in own:
+                self._fault(_no_devices((*path, "device_id"), "this trigger"))
+                return None
+            near_key = next((key for key in own if near(key, ["trigger"])), "")
+            return self._without_kind(path, "trigger", near_key)
+        self.draft.origins[(*at, "with")] = path
+        return {**trigger, "with": own}
+
+    def _condition(self, raw: Json, at: Path, path: Path) -> Json:
+        if isinstance(raw, str) and is_template(raw):
+            self.draft.origins[(*at, "value_template")] = path
+            return {"condition": "template", "value_template": raw}
+        if not isinstance(raw, dict):
+            expected = 'a mapping such as "condition: template", or a template such as "{{ trigger.count > 5 }}"'
+            return self._misunderstood(path, f"the condition is {found(raw)}", expected)
+        if "condition" not in raw:
+            return self._short_condition(raw, at, path)
+        kind = raw["condition"]
+        condition = {key: value for key, value in raw.items() if value is not None or key not in _EMPTY_MEANS_ABSENT}
+        if isinstance(kind, str) and is_template(kind):
+            self.draft.origins[(*at, "value_template")] = (*path, "condition")
+            return {**condition, "condition": "template", "value_template": kind}
+        if kind in _LOGIC and "conditions" in raw:
+            below = (*at, "conditions")
+            condition["conditions"] = self._each(
+                raw["conditions"], below, (*path, "conditions"), _Normaliser._condition
+            )
+        if kind == "trigger" and "id" in raw:
+            self._ids(condition, at, path)
+        return condition
+
+    def _ids(self, condition: dict[str, Json], at: Path, path: Path) -> None:
+        given = condition["id"]
+        if not isinstance(given, list):
+            self.draft.origins[(*at, "id", 0)] = (*path, "id")
+        condition["id"] = [
+            str(each) if isinstance(each, int) and not isinstance(each, bool) else each for _, each in _listed(given)
+        ]
+
+    def _short_condition(self, raw: dict[str, Json], at: Path, path: Path) -> Json:
+        words = [word for word in _LOGIC if word in raw]
+        if len(words) != 1:
+            if "device_id" in raw:
+                self._fault(_no_devices((*path, "device_id"), "this condition"))
+                return None
+            return self._without_kind(path, "condition", next((key for key in raw if near(key, ["condition"])), ""))
+        word = words[0]
+        self.draft.origins[(*at, "conditions")] = (*path, word)
+        self.draft.origins[(*at, "condition")] = (*path, word)
+        members = self._each(raw[word], (*at, "conditions"), (*path, word), _Normaliser._condition)
+        return {**{key: value for key, value in raw.items() if key != word}, "condition": word, "conditions": members}
+
+    def _without_kind(self, path: Path, key: str, misspelt: str) -> None:
+        if misspelt:
+            fault = unknown_key((*path, misspelt), [key])
+        else:
+            fault = Fault(
+                path, "missing-key", f'the key "{key}" is missing', expected=f"{key}: and which kind of {key} it is"
+            )
+        self._fault(fault)
+
+    def _step(self, raw: Json, at: Path, path: Path) -> Json:
+        if isinstance(raw, str) and is_template(raw):
+            self.draft.origins[(*at, "condition")] = path
+            return {"do": "condition", "condition": self._condition(raw, (*at, "condition"), path)}
+        if not isinstance(raw, dict):
+            expected = 'a mapping such as "action: log.write" with "data"'
+            return self._misunderstood(path, f"the step is {found(raw)}", expected)
+        step: dict[str, Json] = {}
+        for key, value in self._renamed(raw, _OLD_STEP_KEYS, path):
+            name = _OLD_STEP_KEYS.get(key, key)
+            if name != key:
+                self.draft.origins[(*at, name)] = (*path, key)
+            step[name] = value
+        kind = self._kind_of_step(step, path)
+        if kind is None:
+            return None
+        if kind == "condition":
+            return self._condition_step(step, at, path)
+        return {"do": kind, **self._parts(kind, step, at, path)}
+
+    def _kind_of_step(self, step: dict[str, Json], path: Path) -> str | None:
+        kinds = [kind for kind in STEP_KINDS if kind in step]
+        foreign = [key for key in step if key in LATER_STEPS or key in DEVICE_KINDS]
+        if foreign:
+            later = foreign[0] in LATER_STEPS
+            where = (*path, foreign[0])
+            self._fault(_later(where, f'"{foreign[0]}"') if later else _no_devices(where, f'"{foreign[0]}"'))
+            return None
+        if not kinds and any(word in step for word in _LOGIC):
+            return "condition"
+        if len(kinds) == 1:
+            return kinds[0]
+        self._fault(_too_many_kinds(kinds, path) if kinds else _no_kind(step, path))
+        return None
+
+    def _condition_step(self, step: dict[str, Json], at: Path, path: Path) -> Json:
+        """A condition among the steps: `enabled` and `alias` belong to the step, the rest to the condition."""
+        below = (*at, "condition")
+        self.draft.origins[below] = path
+        own = {key: step[key] for key in ("alias", "enabled", "continue_on_error") if key in step}
+        rest = {key: value for key, value in step.items() if key not in own and key != "note"}
+        return {"do": "condition", **own, "condition": self._condition(rest, below, path)}
+
+    def _parts(self, kind: str, step: dict[str, Json], at: Path, path: Path) -> dict[str, Json]:
+        parts = {key: value for key, value in step.items() if value is not None or key == kind}
+        if "target" in parts and kind == "action":
+            self._fault(_no_devices((*path, "target"), '"target"'))
+            del parts["target"]
+        if isinstance(parts.get("retry"), int | float) and not isinstance(parts["retry"], bool):
+            self.draft.origins[(*at, "retry", "attempts")] = (*path, "retry")
+            parts["retry"] = {"attempts": parts["retry"]}
+        if kind == "stop" and parts["stop"] is None:
+            parts["stop"] = ""
+        for key, one in _STEP_PARTS.get(kind, {}).items():
+            if key in step:
+                parts[key] = self._each(step[key], (*at, key), (*path, key), one)
+        return parts
+
+    def _branch(self, raw: Json, at: Path, path: Path) -> Json:
+        if not isinstance(raw, dict):
+            return self._misunderstood(path, f"the branch is {found(raw)}", "a mapping with conditions and sequence")
+        branch = dict(raw)
+        for key, one in (("conditions", _Normaliser._condition), ("sequence", _Normaliser._step)):
+            if key in branch:
+                branch[key] = self._each(branch[key], (*at, key), (*path, key), one)
+        return branch
+
+    def _misunderstood(self, path: Path, message: str, expected: str) -> None:
+        self._fault(Fault(path, "wrong-type", message, expected=expected))
+
+    def _fault(self, fault: Fault) -> None:
+        self.draft.faults.append(fault)
+
+
+_EMPTY_MEANS_ABSENT = frozenset({"alias", "enabled", "note"})
+_One = Callable[[_Normaliser, Any, Path, Path], Json]
+_RULE_PARTS: dict[str, _One] = {
+    "triggers": _Normaliser._trigger,
+    "conditions": _Normaliser._condition,
+    "actions": _Normaliser._step,
+    "on_error": _Normaliser._step,
+}
+_STEP_PARTS: dict[str, dict[str, _One]] = {
+    "if": {"if": _Normaliser._condition, "then": _Normaliser._step, "else": _Normaliser._step},
+    "choose": {"choose": _Normaliser._branch, "default": _Normaliser._step},
+}
+
+
+def _is_group(element: Json) -> bool:
+    return isinstance(element, dict) and set(element) == {"triggers"}
+
+
+def _too_many_kinds(kinds: list[str], path: Path) -> Fault:
+    message = f"one step has {' and '.join(kinds)}"
+    remedy = 'make each a step of its own, with its own "-"'
+    also = (((*path, kinds[0]), f'"{kinds[0]}" is here'),)
+    return Fault((*path, kinds[1]), "two-steps-in-one", message, remedy=remedy, at_key=True, also=also)
+
+
+def _no_kind(step: dict[str, Json], path: Path) -> Fault:
+    kinds = [*STEP_KINDS, *_LOGIC]
+    for key in step:
+        if near(key, kinds):
+            return unknown_key((*path, key), kinds)
+    return Fault(
+        path, "unknown-step", "this step does not say what to do", expected=f"one of the keys {listing(kinds)}"
+    )

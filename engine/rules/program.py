@@ -1,0 +1,145 @@
+"""From a rule that was found right to its program, and from a kept record back to the program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from engine.field import FieldError
+from engine.plugin import Trigger
+from engine.problem import Problem, ProblemError
+from engine.records import ProgramRecord
+from engine.registry import Registry
+from engine.rules.model import Program, TriggerUse, content_hash
+from engine.scalar import SecretRef
+from engine.template import Template, TemplateProblem, is_template
+from engine.values import Json
+
+SECRET_KEY = "!secret"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_REMARKS = frozenset({"note", "metadata", "trace"})
+_FALSE = frozenset({"false", "no", "off", "0", "none", "disable", ""})
+_STEP_LISTS = frozenset({"then", "else", "default", "sequence"})
+_CONDITION_LISTS = frozenset({"if", "conditions"})
+
+
+def plain(value: Json) -> Json:
+    """Plain data, with a secret as `{"!secret": name}`."""
+    if isinstance(value, SecretRef):
+        return {SECRET_KEY: value.name}
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    return value
+
+
+def rendered(value: Json) -> Json:
+    """A trigger's fields with their templates worked out once: no variables, no clock. Raises TemplateProblem."""
+    if isinstance(value, str):
+        return Template.parse(value).render({}, now=_EPOCH, zone=UTC, strict=True) if is_template(value) else value
+    if isinstance(value, dict):
+        return {key: rendered(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [rendered(part) for part in value]
+    return value
+
+
+def body_of(rule: Mapping[str, Json], name: str, registry: Registry, defaults: Mapping[str, Json]) -> dict[str, Json]:
+    """The canonical body of a rule that was found right: without remarks, plugins by their present names."""
+    given = {**defaults, **{key: value for key, value in rule.items() if key not in _REMARKS}}
+    body = {key: plain(value) for key, value in given.items() if key not in ("triggers", "conditions", "actions")}
+    body |= {"id": name, "alias": str(given.get("alias", name)), "mode": given.get("mode", "queued")}
+    body["variables"] = body.get("variables", {})
+    body["triggers"] = _with_keys([_trigger(each, registry) for each in given["triggers"]])
+    body["conditions"] = [_condition(each) for each in given.get("conditions", [])]
+    body["actions"] = [_step(each, registry) for each in given["actions"]]
+    if "on_error" in given:
+        body["on_error"] = [_step(each, registry) for each in given["on_error"]]
+    return body
+
+
+def _trigger(trigger: Mapping[str, Json], registry: Registry) -> dict[str, Json]:
+    kept: dict[str, Json] = {key: plain(value) for key, value in trigger.items() if key not in _REMARKS}
+    return {**kept, "trigger": registry.triggers[trigger["trigger"]].name}
+
+
+def _condition(condition: Mapping[str, Json]) -> dict[str, Json]:
+    kept = {key: plain(value) for key, value in condition.items() if key not in _REMARKS}
+    if "conditions" in kept:
+        kept["conditions"] = [_condition(each) for each in condition["conditions"]]
+    return kept
+
+
+def _step(step: Mapping[str, Json], registry: Registry) -> dict[str, Json]:
+    kept = {key: _part(step, key, registry) for key in step if key not in _REMARKS}
+    if kept.get("do") == "action":
+        kept |= {"action": registry.actions[kept["action"]].name, "data": kept.get("data", {})}
+    return kept
+
+
+def _part(step: Mapping[str, Json], key: str, registry: Registry) -> Json:
+    value = step[key]
+    if key in _STEP_LISTS:
+        return [_step(each, registry) for each in value]
+    if key in _CONDITION_LISTS:
+        return [_condition(each) for each in value]
+    if key == "choose":
+        return [_step(each, registry) for each in value]
+    return _condition(value) if key == "condition" else plain(value)
+
+
+def _with_keys(triggers: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    """Each trigger with its key: its id, else the hash of its content; equal ones are told apart by their order."""
+    ids = [str(trigger["id"]) for trigger in triggers if "id" in trigger]
+    keyed: list[dict[str, Json]] = []
+    taken: dict[str, int] = {}
+    for trigger in triggers:
+        content = content_hash({"trigger": trigger["trigger"], "with": trigger["with"]})
+        name = str(trigger["id"]) if "id" in trigger else content
+        key = f"{name}.{content}" if ids.count(name) > 1 else name
+        taken[key] = taken.get(key, 0) + 1
+        keyed.append({**trigger, "key": key if taken[key] == 1 else f"{key}.{taken[key]}"})
+    return keyed
+
+
+def program(body: dict[str, Json], plugins: Mapping[int, Trigger], file: str, line: int, text: str) -> Program:
+    """The program of a body; `plugins` are its triggers by index."""
+    return Program(content_hash(body), body["id"], body["alias"], body, _uses(body, plugins), file, line, text)
+
+
+def _uses(body: Mapping[str, Json], plugins: Mapping[int, Trigger]) -> tuple[TriggerUse, ...]:
+    """The triggers that are on; each keeps the index at which it is written."""
+    return tuple(
+        TriggerUse(
+            key=trigger["key"],
+            index=index,
+            id=str(trigger.get("id", index)),
+            alias=str(trigger.get("alias", "")),
+            name=trigger["trigger"],
+            plugin=plugins[index],
+            variables=trigger.get("variables", {}),
+        )
+        for index, trigger in enumerate(body["triggers"])
+        if str(rendered(trigger.get("enabled", True))).strip().lower() not in _FALSE
+    )
+
+
+def program_from_record(record: ProgramRecord, registry: Registry) -> Program:
+    """The program that a record keeps. Raises ProblemError when a plugin that it needs is gone or has changed."""
+    body = record.body
+    try:
+        plugins = {
+            index: registry.triggers[trigger["trigger"]](rendered(trigger["with"]))
+            for index, trigger in enumerate(body["triggers"])
+        }
+        triggers = _uses(body, plugins)
+    except (KeyError, FieldError, TemplateProblem) as error:
+        raise ProblemError(
+            Problem(
+                "program-outdated",
+                f'the kept version of the rule "{record.rule}" cannot be used any more: {error}',
+                remedy="mend the rule in its file, or install the plugin that it needs",
+            )
+        ) from None
+    return Program(record.hash, record.rule, body["alias"], body, triggers, record.file, record.line, record.text)

@@ -1,0 +1,391 @@
+"""The words of a rule file: the keys of a rule, of each kind of condition and of each kind of step, as typed fields.
+
+From these come the compiled judges (one a kind, picked by the key that tells kinds apart) and the one schema that is
+published for editors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.field import (
+    ANYTHING,
+    BOOLEAN,
+    DURATION,
+    MAPPING,
+    NUMBER,
+    TEXT,
+    Block,
+    Field,
+    Kind,
+    choice,
+    either,
+    integer,
+    many,
+    optional,
+    required,
+)
+from engine.registry import Registry
+from engine.settings import MODES
+from engine.values import Json
+
+
+def _as_it_is(value: Json) -> Json:
+    return value
+
+
+def _nested(says: str, of: str) -> Kind[Json]:
+    """A list whose elements are judged one by one, each by its own kind."""
+    return Kind(says, {"type": "array", "of": of}, _as_it_is)
+
+
+WORD: Kind[str] = Kind("text", {"type": ["string", "number"], "literally": True}, TEXT.read)
+NAME: Kind[str] = Kind(
+    "a name of letters, digits and _", {"type": "string", "literally": True, "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, str
+)
+MODE = Kind(f"one of {', '.join(MODES)}", {"enum": list(MODES), "literally": True}, str)
+SILENCE = choice("silent", "debug", "info", "warning", "error", "critical")
+CONDITIONS = _nested("a list of conditions", "conditions")
+STEPS = _nested("a list of steps", "steps")
+TRIGGERS = _nested("a list of triggers", "triggers")
+BRANCHES = _nested("a list of branches, each with conditions and sequence", "branches")
+RETRY: Kind[Json] = Kind(
+    "a number of attempts, or a mapping such as {attempts: 3, wait: 10}", {"type": "object", "of": "retry"}, _as_it_is
+)
+ONE_CONDITION: Kind[Json] = Kind("a condition", {"of": "condition"}, _as_it_is)
+FLAG = either("true, false or a template", BOOLEAN)
+
+
+class RuleKeys(Block):
+    """The keys of a rule."""
+
+    id = optional(WORD, "The rule's name for ever: letters, digits and _; without it, it is made from the alias")
+    alias = optional(WORD, "The rule's name for people")
+    description = optional(WORD, "What the rule is for")
+    triggers = required(TRIGGERS, "When the rule runs")
+    conditions = optional(CONDITIONS, "Only if all of these hold")
+    actions = required(STEPS, "What the rule does, step by step")
+    variables = optional(MAPPING, "Names for values, worked out when a trigger fires")
+    mode = optional(MODE, "What happens when the rule is still running")
+    max = optional(integer(2, 100_000), "How many runs may wait or run at once")
+    max_exceeded = optional(SILENCE, "How loud it is when a run is refused")
+    per = optional(TEXT, "A template: mode and holds are kept for each of its values, such as each contact")
+    valid_for = optional(DURATION, "How long after it was due a message may still be sent")
+    on_error = optional(STEPS, "Steps for when the rule fails; `error` says why")
+    initial_state = optional(BOOLEAN, "Whether the rule is on")
+    trace = optional(ANYTHING, "Taken along from Home Assistant; every run is kept here")
+    note = optional(ANYTHING, "A remark for people")
+
+
+class TriggerKeys(Block):
+    """The keys that every trigger may have, beside those of its kind."""
+
+    trigger = required(WORD, "The kind of trigger")
+    id = optional(WORD, "A name for this trigger, for `trigger.id` and the condition `trigger`")
+    alias = optional(WORD, "A name for people")
+    enabled = optional(FLAG, "Whether the trigger is on")
+    variables = optional(MAPPING, "Names for values, worked out when this trigger fires")
+    note = optional(ANYTHING, "A remark for people")
+
+
+class Condition(Block):
+    """The keys that every condition may have."""
+
+    condition = required(WORD, "The kind of condition")
+    alias = optional(WORD, "A name for people")
+    enabled = optional(FLAG, "Whether the condition counts")
+    note = optional(ANYTHING, "A remark for people")
+
+
+class TemplateCondition(Condition):
+    """Holds when the template gives true."""
+
+    value_template = required(TEXT, "A template that gives true or false")
+
+
+class LogicCondition(Condition):
+    """Joins other conditions."""
+
+    conditions = required(CONDITIONS, "The conditions that are joined")
+
+
+class CompareCondition(Condition):
+    """Compares a value, usually a template."""
+
+    value = required(ANYTHING, "What is compared, usually a template")
+    above = optional(NUMBER, "Holds when the value is more than this")
+    below = optional(NUMBER, "Holds when the value is less than this")
+    equals = optional(ANYTHING, "Holds when the value is the same")
+    in_ = optional(ANYTHING, "Holds when the value is one of this list, or part of this text")
+    contains = optional(ANYTHING, "Holds when the value, a list or a text, contains this")
+    matches = optional(TEXT, "Holds when this regular expression is found in the value")
+
+    def check(self) -> list[tuple[str, str]]:
+        tests = ("above", "below", "equals", "in_", "contains", "matches")
+        if all(getattr(self, test) is None for test in tests):
+            return [("value", "say what it is compared with: above, below, equals, in, contains or matches")]
+        if self.above is not None and self.below is not None and self.above >= self.below:
+            return [("below", f"nothing is above {self.above} and below {self.below}")]
+        return []
+
+
+class TriggerCondition(Condition):
+    """Holds when one of these triggers fired."""
+
+    id = required(many(WORD), "The ids of triggers of this rule")
+
+
+class Step(Block):
+    """The keys that every step may have."""
+
+    alias = optional(WORD, "A name for people")
+    enabled = optional(FLAG, "Whether the step is done")
+    continue_on_error = optional(BOOLEAN, "Whether the run goes on when this step fails")
+    note = optional(ANYTHING, "A remark for people")
+
+
+class ActionStep(Step):
+    """Does something: sends a message, calls a host, changes a value."""
+
+    action = required(WORD, "What to do")
+    data = optional(MAPPING, "What the action needs")
+    response_variable = optional(NAME, "A name for the action's answer, for the steps that follow")
+    retry = optional(RETRY, "How often, and how long apart, to try when it is refused")
+    timeout = optional(DURATION, "How long the step may take")
+    metadata = optional(ANYTHING, "Taken along from Home Assistant's editor")
+
+
+class Retry(Block):
+    """How a step is tried again."""
+
+    attempts = required(integer(1, 10), "How often in all")
+    wait = optional(DURATION, "How long to wait before the next attempt")
+
+
+class DelayStep(Step):
+    """Waits."""
+
+    delay = required(DURATION, "How long")
+
+
+class ConditionStep(Step):
+    """Goes on only if the condition holds."""
+
+    condition = required(ONE_CONDITION, "The condition")
+
+
+class IfStep(Step):
+    """Does one thing or another."""
+
+    if_ = required(CONDITIONS, "The conditions")
+    then = required(STEPS, "The steps when all of them hold")
+    else_ = optional(STEPS, "The steps when they do not")
+
+
+class Branch(Block):
+    """One of the branches of choose."""
+
+    conditions = required(CONDITIONS, "The conditions of this branch")
+    sequence = required(STEPS, "Its steps")
+    alias = optional(WORD, "A name for people")
+    enabled = optional(FLAG, "Whether the branch counts")
+    note = optional(ANYTHING, "A remark for people")
+
+
+class ChooseStep(Step):
+    """Does the first branch whose conditions hold."""
+
+    choose = required(BRANCHES, "The branches, looked at in order")
+    default = optional(STEPS, "The steps when no branch fits")
+
+
+class VariablesStep(Step):
+    """Names values."""
+
+    variables = required(MAPPING, "Names and values; later ones may use earlier ones")
+
+
+class StopStep(Step):
+    """Ends the run."""
+
+    stop = required(TEXT, "Why")
+    error = optional(BOOLEAN, "Whether the run counts as failed")
+    response_variable = optional(NAME, "The variable that is the run's answer")
+
+
+class EventStep(Step):
+    """Fires an event, for rules with the trigger `event`."""
+
+    event = required(TEXT, "The type of the event")
+    event_data = optional(MAPPING, "What the event carries")
+
+
+CONDITION_KINDS: Mapping[str, type[Condition]] = {
+    "template": TemplateCondition,
+    "and": LogicCondition,
+    "or": LogicCondition,
+    "not": LogicCondition,
+    "compare": CompareCondition,
+    "trigger": TriggerCondition,
+}
+STEP_KINDS: Mapping[str, type[Step]] = {
+    "action": ActionStep,
+    "delay": DelayStep,
+    "if": IfStep,
+    "choose": ChooseStep,
+    "variables": VariablesStep,
+    "stop": StopStep,
+    "event": EventStep,
+    "condition": ConditionStep,
+}
+LATER_CONDITIONS = frozenset({"state", "numeric_state", "time", "sun"})
+LATER_STEPS = frozenset(
+    {"repeat", "parallel", "sequence", "wait_template", "wait_for_trigger", "set_conversation_response"}
+)
+LATER_TRIGGERS = frozenset({"state", "numeric_state", "template", "sun", "calendar", "conversation", "mqtt"})
+DEVICE_KINDS = frozenset({"device", "zone", "geo_location", "tag", "scene", "device_id"})
+
+
+# The schema for editors
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TEMPLATE = {"title": "a template", "type": "string", "pattern": r"\{\{|\{%|\{#"}
+
+
+def published(registry: Registry) -> dict[str, Json]:
+    """One JSON Schema of a rule file for editors, the same bytes for the same plugins."""
+    shared = _Shared()
+    rules = {"type": "array", "items": {"$ref": "#/$defs/rule"}}
+    definitions: dict[str, Json] = {
+        "template": _TEMPLATE,
+        "rule": shared.block(RuleKeys),
+        "trigger": _by_kind("trigger", registry.triggers, shared, TriggerKeys),
+        "condition": {"anyOf": [_TEMPLATE, *_short_conditions(), _by_word("condition", CONDITION_KINDS, shared)]},
+        "step": _steps(registry, shared),
+        "branch": shared.block(Branch),
+        "retry": {"anyOf": [{"type": "integer"}, shared.block(Retry)]},
+    }
+    return {
+        "$schema": _DIALECT,
+        "title": "A rulewheel rule file",
+        "anyOf": [rules, {"type": "object", "properties": {"rules": rules, "automation": rules}}],
+        "$defs": {**definitions, **shared.definitions()},
+    }
+
+
+class _Shared:
+    """Kinds that many fields share, each once below `$defs`."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, Json] = {}
+
+    def definitions(self) -> dict[str, Json]:
+        return dict(sorted(self._kinds.items()))
+
+    def block(self, block: type[Block], hidden: Iterable[str] = ()) -> dict[str, Json]:
+        """A block's schema in which every value may be a template of it."""
+        fields = {key: field for key, field in block.fields().items() if key not in set(hidden)}
+        return {
+            "type": "object",
+            "description": (block.__doc__ or "").strip().split("\n")[0],
+            "properties": {key: self.field(field) for key, field in fields.items()},
+            "required": [key for key, field in fields.items() if field.required],
+            "additionalProperties": False,
+        }
+
+    def field(self, field: Field[Any]) -> dict[str, Json]:
+        schema = field.kind.schema
+        if schema.get("literally"):
+            kept = {key: value for key, value in schema.items() if key != "literally"}
+            return {**kept, "description": field.says}
+        if "of" in schema:
+            return {**_NESTED[schema["of"]], "description": field.says}
+        name = _pointer(field.kind.says)
+        self._kinds.setdefault(name, {"title": field.kind.says, **_or_template(schema)})
+        return {"$ref": f"#/$defs/{name}", "description": field.says}
+
+
+def _one_or_many(of: str) -> dict[str, Json]:
+    one = {"$ref": f"#/$defs/{of}"}
+    return {"anyOf": [one, {"type": "array", "items": one}]}
+
+
+_NESTED: Mapping[str, dict[str, Json]] = {
+    "triggers": _one_or_many("trigger"),
+    "conditions": _one_or_many("condition"),
+    "steps": _one_or_many("step"),
+    "branches": _one_or_many("branch"),
+    "condition": {"$ref": "#/$defs/condition"},
+    "retry": {"$ref": "#/$defs/retry"},
+}
+
+
+def _or_template(schema: Mapping[str, Json]) -> dict[str, Json]:
+    """The schema, with a template standing for the value and for each element of it."""
+    kept = {key: value for key, value in schema.items() if key not in ("title", "literally")}
+    if "items" in kept:
+        kept["items"] = _or_template(kept["items"])
+    alternatives = [_or_template(each) for each in kept.pop("anyOf")] if "anyOf" in kept else [kept]
+    template: dict[str, Json] = {"$ref": "#/$defs/template"}
+    return {"anyOf": [template, *(each for each in alternatives if each != template)]} if kept or alternatives else {}
+
+
+def _pointer(name: str) -> str:
+    """What a kind is called below `$defs`."""
+    return "-".join("".join(char if char.isalnum() else " " for char in name).split())
+
+
+def _by_kind(key: str, plugins: Mapping[str, type[Block]], shared: _Shared, common: type[Block]) -> dict[str, Json]:
+    """A mapping whose `key` names a plugin: `if` it has that name, `then` it has its fields."""
+    general = shared.block(common)["properties"]
+    cases = []
+    for name in sorted(plugins):
+        own = shared.block(plugins[name])
+        properties = {**general, **own["properties"], key: {"const": name}}
+        cases.append(_case(key, name, {**own, "properties": properties, "required": [key, *own["required"]]}))
+    return {
+        "type": "object",
+        "properties": {key: {"enum": sorted(plugins), "description": common.fields()[key].says}},
+        "required": [key],
+        "allOf": cases,
+    }
+
+
+def _case(key: str, name: str, then: Json) -> dict[str, Json]:
+    return {"if": {"properties": {key: {"const": name}}, "required": [key]}, "then": then}
+
+
+def _by_word(key: str, kinds: Mapping[str, type[Block]], shared: _Shared) -> dict[str, Json]:
+    return {
+        "type": "object",
+        "properties": {key: {"enum": list(kinds)}},
+        "required": [key],
+        "allOf": [_case(key, word, shared.block(block)) for word, block in kinds.items()],
+    }
+
+
+def _short_conditions() -> list[dict[str, Json]]:
+    return [
+        {"type": "object", "properties": {word: _NESTED["conditions"]}, "required": [word]}
+        for word in ("and", "or", "not")
+    ]
+
+
+def _steps(registry: Registry, shared: _Shared) -> dict[str, Json]:
+    """A step: its kind is told by the key that it has, an action's fields by the action's name."""
+    cases = []
+    for key, block in STEP_KINDS.items():
+        then: dict[str, Json] = {"$ref": "#/$defs/condition"} if key == "condition" else shared.block(block)
+        if key == "action":
+            then["properties"]["action"] = {"enum": sorted(registry.actions), "description": "What to do"}
+            then["allOf"] = [
+                _case("action", name, {"properties": {"data": shared.block(registry.actions[name])}})
+                for name in sorted(registry.actions)
+            ]
+        cases.append({"if": {"type": "object", "required": [key]}, "then": then})
+    return {"anyOf": [_TEMPLATE, *_short_conditions(), _one_of_keys(cases)]}
+
+
+def _one_of_keys(cases: list[dict[str, Json]]) -> dict[str, Json]:
+    return {"type": "object", "anyOf": [{"required": [key]} for key in STEP_KINDS], "allOf": cases}

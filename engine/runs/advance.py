@@ -1,0 +1,211 @@
+"""The heart of the engine: from an event to a run, and from a run and its inbox to the next state of it.
+
+`begin`, `advance` and `cancel` are pure: no clock, no disk, no network; what they read comes in as a snapshot, what
+they want comes out as changes, effects, facts and log lines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+from engine.conditions import check_all, enabled
+from engine.records import Drop, DueRecord, EventRecord, Expect, InboxRecord, RunRecord, Update
+from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
+from engine.runs.frames import ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
+from engine.runs.modes import admit
+from engine.runs.steps import begin_step, resume_step
+from engine.scope import TemplateProblem
+from engine.states import Snapshot
+from engine.values import Json
+
+LARGEST_RUN = 1024 * 1024
+
+Program = Mapping[str, Json]
+
+
+def begin(program: Program, event: EventRecord, view: Snapshot, means: Means) -> Course:
+    """Makes the run of an event and looks at its variables, `per` and conditions; `admitted` is to follow.
+
+    The run has ended already when a condition does not hold. The event is marked as done in the same changes.
+    """
+    course = _made(program, event, view, means)
+    course.changes.expect.append(Expect(EventRecord, (event.id,), {"state": "new"}))
+    course.changes.update.append(Update(EventRecord, (event.id,), {"state": "done"}))
+    _prepare(course, event)
+    _close(course)
+    return course
+
+
+def admitted(course: Course, others: Sequence[RunRecord]) -> None:
+    """Lets a new run start, queues or refuses it, by its rule's mode; then it is advanced as far as it goes.
+
+    `others` are the open runs of the rule with the same key, oldest first. The caller cancels those in `replaces`.
+    """
+    admission = admit(course.program, others)
+    course.replaces = admission.replaces
+    if admission.verdict == "refuse":
+        _end(course, admission.outcome, admission.reason)
+    elif admission.verdict == "queue":
+        course.run = course.run._replace(state="queued", reason=admission.reason)
+    else:
+        _go_on(course)
+    _close(course)
+
+
+def advance(program: Program, run: RunRecord, inbox: Iterable[InboxRecord], view: Snapshot, means: Means) -> Course:
+    """Takes the messages for a run and goes on as far as it can; messages with a stale token change nothing."""
+    course = Course(program, run, unpacked(run.body), view, means)
+    course.changes.expect.append(Expect(RunRecord, (run.id,), {"version": run.version}))
+    if run.state == "queued":
+        course.run = run._replace(state="running")
+    for message in inbox:
+        course.changes.drop.append(Drop(InboxRecord, (message.id,)))
+        _receive(course, message)
+    _go_on(course)
+    _close(course)
+    return course
+
+
+def cancel(program: Program, run: RunRecord, reason: str, view: Snapshot, means: Means) -> Course:
+    """Ends a run at its present wait; an effect under way goes on to an outcome of its own."""
+    course = Course(program, run, unpacked(run.body), view, means)
+    course.changes.expect.append(Expect(RunRecord, (run.id,), {"version": run.version}))
+    _end(course, "cancelled", reason)
+    _close(course)
+    return course
+
+
+def _made(program: Program, event: EventRecord, view: Snapshot, means: Means) -> Course:
+    run = RunRecord(
+        id=view.ids.row_id(),
+        event=event.id,
+        rule=event.rule,
+        program=event.program,
+        key=event.key,
+        state="running",
+        outcome="",
+        reason="",
+        started=view.now,
+        ended=None,
+        version=0,
+        body=None,
+    )
+    return Course(program, run, begun(event.data, {}), view, means)
+
+
+def _prepare(course: Course, event: EventRecord) -> None:
+    own: Json = next((use for use in course.program["triggers"] if use["key"] == event.trigger), {})
+    try:
+        for name, value in [*(own.get("variables") or {}).items(), *course.program["variables"].items()]:
+            course.body.variables[name] = course.scope().render(value)
+        if "per" in course.program:
+            course.run = course.run._replace(key=str(course.scope().render(course.program["per"], strict=True)))
+    except TemplateProblem as problem:
+        _end(course, "error", f"variables: {problem}")
+        return
+    if course.program["conditions"]:
+        answer = check_all(course.program["conditions"], course.scope())
+        course.note("conditions", "conditions", "hold" if answer.holds else "do not hold", answer.reason)
+        if not answer.holds:
+            _end(course, "failed_conditions", answer.reason)
+
+
+def _receive(course: Course, message: InboxRecord) -> None:
+    frame = course.body.waiting(message.token)
+    if frame is None or course.run.state == "done":
+        return
+    step = steps_at(course.program, frame.path)[frame.at]
+    _guarded(course, frame, step, partial(resume_step, course, frame, step, message.kind, message.data))
+
+
+def _go_on(course: Course) -> None:
+    while course.run.state != "done" and (frame := course.body.ready()) is not None:
+        steps = steps_at(course.program, frame.path)
+        if frame.at >= len(steps):
+            _leave(course, frame)
+            continue
+        step = steps[frame.at]
+        _guarded(course, frame, step, partial(_begin, course, frame, step))
+
+
+def _begin(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
+    if "enabled" in step and not enabled(step, course.scope()):
+        course.note(frame.step_path, step["do"], "skipped", "it is switched off (enabled: false)")
+        return True
+    return begin_step(course, frame, step)
+
+
+def _guarded(course: Course, frame: Frame, step: Mapping[str, Json], act: Callable[[], bool]) -> None:
+    try:
+        over = act()
+    except StepFailed as failure:
+        if failure.soft and step.get("continue_on_error"):
+            course.note(frame.step_path, step["do"], "failed", f"{failure.reason}; goes on (continue_on_error)")
+            frame.at += 1
+        else:
+            course.note(frame.step_path, step["do"], "failed", failure.reason)
+            _fail(course, frame.step_path, failure)
+    except TemplateProblem as problem:
+        course.note(frame.step_path, step["do"], "failed", str(problem))
+        _fail(course, frame.step_path, StepFailed(f"{step['do']}: {problem}"))
+    except SequenceEnded as ended:
+        if frame.parent is None:
+            _end(course, "aborted", ended.reason)
+        else:
+            course.body.leave(frame)
+    except RunEnded as ended:
+        _end(course, ended.outcome, ended.reason)
+    else:
+        frame.at += over
+
+
+def _leave(course: Course, frame: Frame) -> None:
+    if course.body.leave(frame) is None:
+        failure = course.body.failure
+        if failure:
+            _end(course, failure["outcome"], f"{failure['reason']}; on_error ran")
+        else:
+            _end(course, "finished", "all steps done")
+
+
+def _fail(course: Course, path: str, failure: StepFailed) -> None:
+    """Goes to the rule's `on_error` steps, or ends the run."""
+    body = course.body
+    if body.failure is not None:
+        _end(course, body.failure["outcome"], f"{body.failure['reason']}; then on_error failed: {failure.reason}")
+    elif course.program.get(ON_ERROR):
+        _drop_waits(course)
+        body.frames.clear()
+        body.failure = {"outcome": failure.outcome, "reason": failure.reason}
+        body.variables["error"] = {"message": failure.reason, "step": path, "outcome": failure.outcome}
+        body.enter(ON_ERROR)
+    else:
+        _end(course, failure.outcome, failure.reason)
+
+
+def _end(course: Course, outcome: str, reason: str) -> None:
+    _drop_waits(course)
+    course.body.frames.clear()
+    course.run = course.run._replace(state="done", outcome=outcome, reason=reason, ended=course.view.now)
+
+
+def _drop_waits(course: Course) -> None:
+    course.changes.drop += [Drop(DueRecord, (due_key(course.run.id, token),)) for token in course.body.tokens()]
+
+
+def _close(course: Course) -> None:
+    """Brings the run's record up to date with where it stands, bounded in size."""
+    if course.run.state != "done" and _too_large(course.body):
+        _end(course, "error", "the run holds more than 1 MiB; keep less in its variables")
+        course.effects.clear()
+    body = {"response": course.body.response} if course.run.state == "done" else packed(course.body)
+    course.run = course.run._replace(version=course.version + 1, body=body)
+    course.changes.put = [record for record in course.changes.put if not isinstance(record, RunRecord)]
+    course.changes.put.append(course.run)
+
+
+def _too_large(body: Body) -> bool:
+    kept = [value for value in body.variables.values() if isinstance(value, str | list | dict)]
+    return bool(kept) and len(json.dumps(kept, ensure_ascii=False)) > LARGEST_RUN

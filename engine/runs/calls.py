@@ -1,0 +1,197 @@
+"""The step `action`: plan it, commit its effects, wait for their outcomes, try again what was refused if asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from engine.plugin import Action, FieldError, Request
+from engine.records import Drop, DueRecord, EffectRecord
+from engine.runs.course import MESSAGE_VALID, REQUEST_VALID, Course, StepFailed, due_key
+from engine.runs.frames import Frame, Wait
+from engine.scope import TemplateProblem
+from engine.values import Fact, FireEvent, Json, Say, SetState, duration
+
+
+def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
+    """Plans the action and asks for what it plans; true when the step is over, false when it waits for outcomes."""
+    action = _planned(course, step)
+    requests = []
+    try:
+        plans = action.plan(course.view)
+    except ValueError as problem:
+        raise StepFailed(f"{step['action']}: {problem}") from None
+    for plan in plans:
+        if isinstance(plan, Request):
+            requests.append(course.means.outward(plan))
+        else:
+            _change(course, plan)
+    if not requests:
+        course.note(frame.step_path, step["action"], "done", "done")
+        return True
+    _ask(course, frame, step, requests, attempt=1)
+    return False
+
+
+def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, data: Json) -> bool:
+    """Takes a message for the waiting step; true when the step is over."""
+    wait = frame.wait
+    assert wait is not None
+    if kind == "timeout":
+        frame.wait = None
+        raise StepFailed(f"{step['action']} took longer than its timeout of {step['timeout']}", soft=True)
+    if kind == "due":
+        frame.wait = None
+        _ask(course, frame, step, _repeated(wait.data["requests"]), attempt=wait.data["attempt"] + 1)
+        return False
+    if data["op_id"] not in wait.data["pending"]:
+        return False
+    _take(course, frame, wait, step["action"], data)
+    return not wait.data["pending"] and _concluded(course, frame, step, wait)
+
+
+def _planned(course: Course, step: Mapping[str, Json]) -> Action:
+    name = step["action"]
+    kind = course.means.actions.get(name)
+    if kind is None:
+        raise StepFailed(f"there is no action {name}; was a plugin removed?")
+    try:
+        return kind(course.scope().render(step.get("data") or {}, strict=True))
+    except TemplateProblem as problem:
+        raise StepFailed(f"{name}: a template failed: {problem}") from None
+    except FieldError as problem:
+        raise StepFailed(f"{name}: {problem}") from None
+
+
+def _change(course: Course, plan: SetState | Say | FireEvent) -> None:
+    now = course.view.now
+    if isinstance(plan, Say):
+        course.says.append(plan)
+    elif isinstance(plan, FireEvent):
+        course.facts.append(Fact("event", plan.event_type, dict(plan.data), now))
+    else:
+        before = course.view.state(plan.entity)
+        record = course.view.states.changed(plan.entity, plan.state, plan.attributes, now)
+        if record is not None:
+            course.changes.put.append(record)
+            moved = {"from": before.state if before else None, "to": plan.state, "attributes": dict(plan.attributes)}
+            course.facts.append(Fact("state", plan.entity, moved, now))
+
+
+def _ask(course: Course, frame: Frame, step: Mapping[str, Json], requests: list[Request], attempt: int) -> None:
+    token = f"{frame.id}.{course.body.fresh()}"
+    effects = [_effect(course, token, step, request) for request in requests]
+    pending = [effect.op_id for effect in effects]
+    data: dict[str, Json] = {"pending": pending, "order": pending, "answers": {}, "failed": {}, "attempt": attempt}
+    if step.get("retry"):
+        data["requests"] = [_kept(request) for request in requests]
+    frame.wait = Wait(token, "outcome", data)
+    course.effects += effects
+    if "timeout" in step:
+        course.wake_after(token, duration(step["timeout"]), "timeout")
+    for effect in effects:
+        asked = {"op_id": effect.op_id, **effect.shown}
+        course.note(frame.step_path, step["action"], "asked", f"asks {effect.connection}: {effect.operation}", asked)
+
+
+def _effect(course: Course, token: str, step: Mapping[str, Json], request: Request) -> EffectRecord:
+    now = course.view.now
+    return EffectRecord(
+        op_id=course.view.ids.op_id(),
+        run=course.run.id,
+        token=token,
+        rule=course.run.rule,
+        connection=request.connection,
+        operation=request.operation,
+        body=dict(request.body),
+        shown=dict(request.shown),
+        recipient=request.recipient or "",
+        idempotent=request.idempotent,
+        reads=not request.changes_world,
+        timeout=request.timeout.total_seconds() if request.timeout else None,
+        state="queued",
+        created=now,
+        send_by=None,
+        due=None,
+        valid_until=now + _valid_for(course, step, request),
+        attempts=0,
+        reason="",
+        answer=None,
+        ended=None,
+    )
+
+
+def _valid_for(course: Course, step: Mapping[str, Json], request: Request) -> timedelta:
+    given = course.program.get("valid_for")
+    if given is not None:
+        return duration(given)
+    own = course.means.actions[step["action"]].valid_for
+    return own or (MESSAGE_VALID if request.recipient else REQUEST_VALID)
+
+
+def _take(course: Course, frame: Frame, wait: Wait, action: str, data: Json) -> None:
+    op_id, state = data["op_id"], data["state"]
+    wait.data["pending"] = [other for other in wait.data["pending"] if other != op_id]
+    if state == "accepted":
+        wait.data["answers"] = {**wait.data["answers"], op_id: data["answer"]}
+    else:
+        wait.data["failed"] = {**wait.data["failed"], op_id: [state, data["reason"]]}
+    course.note(frame.step_path, action, state, data["reason"], {"op_id": op_id})
+
+
+def _concluded(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wait) -> bool:
+    frame.wait = None
+    if "timeout" in step:
+        course.changes.drop.append(Drop(DueRecord, (due_key(course.run.id, wait.token),)))
+    failed: dict[str, list[str]] = wait.data["failed"]
+    if not failed:
+        _respond(course, step, wait)
+        return True
+    states = {state for state, _ in failed.values()}
+    if states == {"refused"} and _retries(course, frame, step, wait):
+        return False
+    worst = "unsure" if "unsure" in states else "refused" if "refused" in states else "expired"
+    reasons = "; ".join(dict.fromkeys(f"{state}: {reason}" for state, reason in failed.values()))
+    count = f"{len(failed)} of {len(wait.data['order'])} " if len(wait.data["order"]) > 1 else ""
+    outcome = {"unsure": "unsure", "expired": "expired"}.get(worst, "error")
+    raise StepFailed(f"{step['action']}: {count}{reasons}", outcome, soft=True)
+
+
+def _retries(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wait) -> bool:
+    retry = step.get("retry")
+    if not retry or wait.data["attempt"] >= retry["attempts"]:
+        return False
+    refused = [
+        request
+        for op_id, request in zip(wait.data["order"], wait.data["requests"], strict=True)
+        if op_id in wait.data["failed"]
+    ]
+    token = f"{frame.id}.{course.body.fresh()}"
+    frame.wait = Wait(token, "retry", {"requests": refused, "attempt": wait.data["attempt"]})
+    pause = duration(retry.get("wait", 10))
+    course.wake_after(token, pause)
+    course.note(frame.step_path, step["action"], "waiting", f"tries again in {pause.total_seconds():g} s")
+    return True
+
+
+def _respond(course: Course, step: Mapping[str, Json], wait: Wait) -> None:
+    name = step.get("response_variable")
+    if name:
+        answers = [wait.data["answers"].get(op_id) for op_id in wait.data["order"]]
+        course.body.variables[name] = answers[0] if len(answers) == 1 else answers
+
+
+_KEPT = ("connection", "operation", "body", "changes_world", "shown", "recipient", "idempotent")
+
+
+def _kept(request: Request) -> Json:
+    timeout = request.timeout.total_seconds() if request.timeout else None
+    return {**{name: getattr(request, name) for name in _KEPT}, "timeout": timeout}
+
+
+def _repeated(kept: list[dict[str, Any]]) -> list[Request]:
+    return [
+        Request(**{**data, "timeout": timedelta(seconds=data["timeout"]) if data["timeout"] is not None else None})
+        for data in kept
+    ]

@@ -1,0 +1,107 @@
+"""One run while it is being advanced: its body, what it may read, and what has come of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from engine.plugin import Action, Request
+from engine.records import Changes, DueRecord, EffectRecord, RunRecord, StepRecord
+from engine.runs.frames import Body
+from engine.scope import Scope
+from engine.states import Snapshot
+from engine.values import Fact, Json, Say
+
+MESSAGE_VALID = timedelta(hours=1)
+REQUEST_VALID = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a run has at hand besides its program: the actions by name, and where messages really go.
+
+    `outward` turns a planned request into the one to be made: the same, or, with `sending: test`, one to a number of
+    one's own.
+    """
+
+    actions: Mapping[str, type[Action]]
+    outward: Callable[[Request], Request] = lambda request: request
+
+
+class StepFailed(Exception):
+    """A step went wrong. `outcome` is that of the run if nothing catches it; `soft` means continue_on_error may."""
+
+    def __init__(self, reason: str, outcome: str = "error", *, soft: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.outcome = outcome
+        self.soft = soft
+
+
+class RunEnded(Exception):
+    """A step ends the whole run (`stop`)."""
+
+    def __init__(self, outcome: str, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
+class SequenceEnded(Exception):
+    """A false condition ends the sequence that holds it (semantics section 5)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Course:
+    """A run under way in `advance`. Step functions change `body` and add to the rest; nothing here touches the world.
+
+    `replaces` are runs that this one ends, `joined` runs whose changes have been added to these.
+    """
+
+    program: Mapping[str, Json]
+    run: RunRecord
+    body: Body
+    view: Snapshot
+    means: Means
+    changes: Changes = field(default_factory=Changes)
+    effects: list[EffectRecord] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    says: list[Say] = field(default_factory=list)
+    replaces: tuple[RunRecord, ...] = ()
+    joined: list[RunRecord] = field(default_factory=list)
+    version: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.version = self.run.version
+
+    def scope(self) -> Scope:
+        """What templates see now."""
+        own = {"trigger": self.body.trigger, "this": self.this(), "context": {"id": self.run.id}}
+        return Scope({**own, **self.body.variables}, self.view)
+
+    def this(self) -> Json:
+        """The rule's own state object, as templates know it."""
+        rule = self.run.rule
+        attributes = {"id": rule, "friendly_name": self.program.get("alias") or rule}
+        return {"entity_id": f"automation.{rule}", "state": "on", "attributes": attributes}
+
+    def note(self, path: str, kind: str, result: str, reason: str, detail: Json = None) -> None:
+        """Adds one line to the trace."""
+        self.body.steps += 1
+        seq = self.body.steps
+        self.changes.put.append(StepRecord(self.run.id, seq, path, kind, self.view.now, result, reason, detail))
+
+    def wake_after(self, token: str, wait: timedelta, kind: str = "due") -> None:
+        """Asks for a message to the leaf with this token when the time is up."""
+        data = {"run": self.run.id, "token": token, "kind": kind}
+        self.changes.put.append(DueRecord(due_key(self.run.id, token), "run", self.view.now + wait, data))
+
+
+def due_key(run: str, token: str) -> str:
+    """The name of the due row of a waiting leaf; a leaf has one at most."""
+    return f"run/{run}/{token}"

@@ -1,0 +1,142 @@
+"""A run as a tree of frames: where it is, what its leaves wait for, and its variables.
+
+A frame is one sequence of steps under way. A leaf that waits has a token; outcomes and due times arrive as inbox rows
+that name it. The whole is plain data (`RunRecord.body`), so that a run resumes at its step after any restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.values import Json
+
+ROOT = "actions"
+ON_ERROR = "on_error"
+
+
+@dataclass(slots=True)
+class Wait:
+    """What a leaf waits for: `kind` is outcome, delay or retry; `data` is the step's own."""
+
+    token: str
+    kind: str
+    data: dict[str, Json]
+
+
+@dataclass(slots=True)
+class Frame:
+    """One sequence: the path of its list of steps in the program, and the index of the step it is at."""
+
+    id: int
+    parent: int | None
+    path: str
+    at: int = 0
+    wait: Wait | None = None
+
+    @property
+    def step_path(self) -> str:
+        """The path of the step it is at, such as `actions/1/then/0`."""
+        return f"{self.path}/{self.at}"
+
+
+@dataclass(slots=True)
+class Body:
+    """The changeable part of a run. `failure` is set while `on_error` steps run: outcome and reason of what failed."""
+
+    trigger: Mapping[str, Json]
+    variables: dict[str, Json]
+    frames: list[Frame]
+    made: int = 0
+    steps: int = 0
+    failure: dict[str, Json] | None = None
+    response: Json = None
+
+    def fresh(self) -> int:
+        """A number that nothing in this run had before."""
+        self.made += 1
+        return self.made
+
+    def enter(self, path: str, parent: Frame | None = None) -> Frame:
+        """Begins the sequence at `path`."""
+        frame = Frame(self.fresh(), parent.id if parent else None, path)
+        self.frames.append(frame)
+        return frame
+
+    def leave(self, frame: Frame) -> Frame | None:
+        """Ends a sequence; gives the frame that goes on, moved past the step that held it."""
+        self.frames.remove(frame)
+        parent = next((other for other in self.frames if other.id == frame.parent), None)
+        if parent is not None:
+            parent.at += 1
+        return parent
+
+    def ready(self) -> Frame | None:
+        """A leaf that can go on now, or None."""
+        parents = {frame.parent for frame in self.frames}
+        return next((frame for frame in self.frames if frame.wait is None and frame.id not in parents), None)
+
+    def waiting(self, token: str) -> Frame | None:
+        """The leaf that waits for this token, or None when the token is stale."""
+        return next((frame for frame in self.frames if frame.wait and frame.wait.token == token), None)
+
+    def tokens(self) -> list[str]:
+        """All tokens that leaves wait for."""
+        return [frame.wait.token for frame in self.frames if frame.wait]
+
+
+def begun(trigger: Mapping[str, Json], variables: dict[str, Json]) -> Body:
+    """The body of a run that stands before its first step."""
+    body = Body(trigger, variables, [])
+    body.enter(ROOT)
+    return body
+
+
+def packed(body: Body) -> Json:
+    """The body as plain data."""
+    return {
+        "trigger": body.trigger,
+        "variables": body.variables,
+        "frames": [_packed_frame(frame) for frame in body.frames],
+        "made": body.made,
+        "steps": body.steps,
+        "failure": body.failure,
+        "response": body.response,
+    }
+
+
+def unpacked(data: Mapping[str, Any]) -> Body:
+    """The body from plain data; the data itself is left as it is."""
+    return Body(
+        trigger=data["trigger"],
+        variables=dict(data["variables"]),
+        frames=[_unpacked_frame(frame) for frame in data["frames"]],
+        made=data["made"],
+        steps=data["steps"],
+        failure=data["failure"],
+        response=data["response"],
+    )
+
+
+def _packed_frame(frame: Frame) -> Json:
+    wait = {"token": frame.wait.token, "kind": frame.wait.kind, "data": frame.wait.data} if frame.wait else None
+    return {"id": frame.id, "parent": frame.parent, "path": frame.path, "at": frame.at, "wait": wait}
+
+
+def _unpacked_frame(data: Mapping[str, Any]) -> Frame:
+    found = data["wait"]
+    wait = Wait(found["token"], found["kind"], dict(found["data"])) if found else None
+    return Frame(data["id"], data["parent"], data["path"], data["at"], wait)
+
+
+def steps_at(program: Mapping[str, Json], path: str) -> list[Json]:
+    """The list of steps at a path of the program, such as `actions/1/then`."""
+    found: Any = program
+    for part in path.split("/"):
+        found = found[int(part)] if isinstance(found, list) else found.get(part, [])
+    steps: list[Json] = found
+    return steps
+
+
+__all__ = ["ON_ERROR", "ROOT", "Body", "Frame", "Wait", "begun", "packed", "steps_at", "unpacked"]

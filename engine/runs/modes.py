@@ -1,0 +1,37 @@
+"""What happens when an event comes while its rule is still at work on another (semantics section 7, decision 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.records import RunRecord
+from engine.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What to do with a new run, and why. `outcome` is set when it is refused; `replaces` are runs to cancel first."""
+
+    verdict: Literal["start", "queue", "refuse"]
+    reason: str
+    outcome: str = ""
+    replaces: tuple[RunRecord, ...] = ()
+
+
+def admit(rule: Mapping[str, Json], others: Sequence[RunRecord]) -> Admission:
+    """Decides by the rule's mode; `others` are its open runs of the same key, oldest first."""
+    mode = rule.get("mode", "queued")
+    most = rule.get("max")
+    if not others:
+        return Admission("start", "nothing else is running")
+    if mode == "single":
+        return Admission("refuse", "the rule is still running and its mode is single", "failed_single")
+    if mode == "restart":
+        return Admission("start", "mode restart: it replaces the run before it", replaces=tuple(others))
+    if most is not None and len(others) >= most:
+        return Admission("refuse", f"{len(others)} runs are open and max is {most}", "failed_max_runs")
+    if mode == "parallel":
+        return Admission("start", f"mode parallel: beside {len(others)} others")
+    return Admission("queue", f"mode queued: after {len(others)} others")

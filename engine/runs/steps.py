@@ -1,0 +1,130 @@
+"""What each kind of step does, one function a kind (semantics section 5).
+
+A function returns whether the step is over: true moves on to the next step, false means that it waits or has entered a
+sequence of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from engine.conditions import check, check_all
+from engine.runs import calls
+from engine.runs.course import Course, RunEnded, SequenceEnded, StepFailed
+from engine.runs.frames import Frame, Wait
+from engine.scope import TemplateProblem
+from engine.values import Fact, Json, duration
+
+Step = Mapping[str, Json]
+
+
+def begin_step(course: Course, frame: Frame, step: Step) -> bool:
+    """Starts the step that the frame is at."""
+    return _KINDS[step["do"]](course, frame, step)
+
+
+def resume_step(course: Course, frame: Frame, step: Step, kind: str, data: Json) -> bool:
+    """Hands a message to the step that waits for it."""
+    if step["do"] == "action":
+        return calls.answered(course, frame, step, kind, data)
+    frame.wait = None
+    course.note(frame.step_path, "delay", "done", "the time is up")
+    return True
+
+
+def _delay(course: Course, frame: Frame, step: Step) -> bool:
+    try:
+        wait = duration(course.scope().render(step["delay"], strict=True))
+    except (TemplateProblem, ValueError) as problem:
+        raise StepFailed(f"delay: {problem}", "aborted") from None
+    token = f"{frame.id}.{course.body.fresh()}"
+    frame.wait = Wait(token, "delay", {})
+    course.wake_after(token, wait)
+    until = (course.view.now + wait).astimezone(course.view.zone)
+    course.note(frame.step_path, "delay", "waiting", f"waits until {until:%Y-%m-%d %H:%M:%S}")
+    return False
+
+
+def _condition(course: Course, frame: Frame, step: Step) -> bool:
+    answer = check(step["condition"], course.scope())
+    course.note(frame.step_path, "condition", "holds" if answer.holds else "stops here", answer.reason)
+    if not answer.holds:
+        raise SequenceEnded(answer.reason)
+    return True
+
+
+def _if(course: Course, frame: Frame, step: Step) -> bool:
+    answer = check_all(step["if"], course.scope())
+    branch = "then" if answer.holds else "else"
+    course.note(frame.step_path, "if", branch, answer.reason)
+    if not step.get(branch):
+        return True
+    course.body.enter(f"{frame.step_path}/{branch}", frame)
+    return False
+
+
+def _choose(course: Course, frame: Frame, step: Step) -> bool:
+    reasons = []
+    for index, option in enumerate(step["choose"]):
+        answer = check_all(option["conditions"], course.scope())
+        if answer.holds:
+            course.note(frame.step_path, "choose", f"option {index + 1}", option.get("alias") or answer.reason)
+            course.body.enter(f"{frame.step_path}/choose/{index}/sequence", frame)
+            return False
+        reasons.append(f"option {index + 1}: {answer.reason}")
+    chosen = "default" if step.get("default") else "none"
+    course.note(frame.step_path, "choose", chosen, "; ".join(reasons))
+    if chosen == "none":
+        return True
+    course.body.enter(f"{frame.step_path}/default", frame)
+    return False
+
+
+def _variables(course: Course, frame: Frame, step: Step) -> bool:
+    set_now: dict[str, Json] = {}
+    for name, value in step["variables"].items():
+        scope = course.scope()
+        try:
+            course.body.variables[name] = set_now[name] = scope.render(value)
+        except TemplateProblem as problem:
+            raise StepFailed(f"variables: {name}: {problem}") from None
+    course.note(frame.step_path, "variables", "set", ", ".join(set_now), set_now)
+    return True
+
+
+def _stop(course: Course, frame: Frame, step: Step) -> bool:
+    try:
+        text = str(course.scope().render(step["stop"]) or "")
+    except TemplateProblem as problem:
+        raise StepFailed(f"stop: {problem}") from None
+    if name := step.get("response_variable"):
+        course.body.response = course.body.variables.get(name)
+    outcome = "aborted" if step.get("error") else "finished"
+    course.note(frame.step_path, "stop", outcome, text)
+    raise RunEnded(outcome, text or "stopped")
+
+
+def _event(course: Course, frame: Frame, step: Step) -> bool:
+    scope = course.scope()
+    data: dict[str, Json] = {}
+    faults = []
+    for name, value in (step.get("event_data") or {}).items():
+        try:
+            data[name] = scope.render(value)
+        except TemplateProblem as problem:
+            faults.append(f"{name}: {problem}")
+    course.facts.append(Fact("event", step["event"], data, course.view.now))
+    course.note(frame.step_path, "event", "fired", "; ".join([step["event"], *faults]), data)
+    return True
+
+
+_KINDS: dict[str, Callable[[Course, Frame, Step], bool]] = {
+    "action": calls.call,
+    "delay": _delay,
+    "condition": _condition,
+    "if": _if,
+    "choose": _choose,
+    "variables": _variables,
+    "stop": _stop,
+    "event": _event,
+}

@@ -1,0 +1,301 @@
+"""The operator's settings: `rulewheel.yaml`, and the secrets beside it, checked as rules are, with place and remedy.
+
+    connections:
+      chakra:
+        token: !secret chakra_token
+    rules: rules
+    sending: test
+    test_to: "+919876543210"
+
+Paths are relative to the settings file. Secrets stay references until a connection needs them.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from engine.field import (
+    BOOLEAN,
+    DURATION,
+    MAPPING,
+    PHONE,
+    TEXT,
+    Block,
+    FieldError,
+    Kind,
+    choice,
+    default,
+    integer,
+    many,
+    optional,
+)
+from engine.judge import Fault, block_faults, found, stands_for_any, unknown_key
+from engine.plugin import Connection
+from engine.problem import Problem, ProblemError, near
+from engine.registry import OURS, Registry
+from engine.scalar import SecretRef
+from engine.secret import Secrets, read_secrets, unreadable
+from engine.source import Source, read
+from engine.values import Json
+
+MODES = ("queued", "single", "restart", "parallel")
+SECRETS_FILE = "secrets.yaml"
+_LARGEST_PORT = 65535
+
+
+def _zone(value: Json) -> str:
+    if isinstance(value, str) and value in zoneinfo.available_timezones():
+        return value
+    hint = near(str(value), zoneinfo.available_timezones())
+    raise ValueError(hint or 'write the name of a time zone such as "Asia/Kolkata"')
+
+
+def _address(value: Json) -> tuple[str, int]:
+    host, colon, port = str(value).rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= _LARGEST_PORT:
+        raise ValueError('expected a host and a port, such as "127.0.0.1:8321"')
+    return host.strip("[]"), int(port)
+
+
+ZONE: Kind[str] = Kind('a time zone such as "Asia/Kolkata"', {"type": "string"}, _zone)
+ADDRESS: Kind[tuple[str, int]] = Kind('a host and a port, such as "127.0.0.1:8321"', {"type": "string"}, _address)
+
+
+class Listen(Block):
+    """Where the daemon listens."""
+
+    webhooks = optional(ADDRESS, "Host and port for webhooks; 127.0.0.1 is this machine only")
+
+
+class Defaults(Block):
+    """What a rule has when it does not say otherwise."""
+
+    mode = default(choice(*MODES), "queued", "What happens when a rule is still running")
+    max = optional(integer(2, 100_000), "How many runs of one rule may wait or run at once")
+    valid_for = optional(DURATION, "How long after it was due a message may still be sent")
+
+
+class Host(Block):
+    """What may be done with one host that rules call."""
+
+    secrets = default(many(TEXT), [], "Names of the secrets that may be sent to this host")
+    http = default(BOOLEAN, False, "Whether it may be called without encryption (http://)")
+    loopback = default(BOOLEAN, False, "Whether the host may be this machine itself")
+    private = default(BOOLEAN, False, "Whether the host may be in a private network")
+
+
+class SettingsFile(Block):
+    """The keys of rulewheel.yaml."""
+
+    connections = default(MAPPING, {}, "Access to outside systems, by name")
+    rules = default(TEXT, "rules", "The folder of the rules")
+    state = default(TEXT, "state", "The folder in which the journal is kept, or its file")
+    time_zone = default(ZONE, "UTC", "The time zone in which rules name times")
+    listen = default(MAPPING, {}, "Where the daemon listens")
+    defaults = default(MAPPING, {}, "What a rule has when it does not say otherwise")
+    sending = optional(choice("test", "live"), "test: every message goes to test_to; live: to whom the rule says")
+    test_to = optional(PHONE, "Your own number, to which every message goes while sending is test")
+    hosts = default(MAPPING, {}, "The hosts that rules may call, and which secrets may go there")
+    plugins = default(many(TEXT), list(OURS), "The plugin packages in use")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings as read: paths are absolute, values typed, `connections` as written with secrets as references."""
+
+    file: str
+    registry: Registry = field(repr=False)
+    rules: Path
+    state: Path
+    time_zone: str = "UTC"
+    connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    webhooks: tuple[str, int] | None = None
+    defaults: Defaults = field(default_factory=lambda: Defaults({}))
+    sending: Literal["test", "live"] = "test"
+    test_to: str | None = None
+    hosts: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    plugins: tuple[str, ...] = OURS
+    secrets: Secrets = field(default_factory=lambda: Secrets(SECRETS_FILE))
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The time zone in which rules name times."""
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+    def connection(self, name: str) -> Connection:
+        """The connection with its secrets filled in. Raises ProblemError."""
+        plugin = self.registry.connections[name]
+        try:
+            return plugin(_filled(self.connections.get(name, {}), self.secrets.value))
+        except FieldError as fault:
+            raise ProblemError(
+                Problem("bad-connection", f"connections.{name}: {fault}", remedy=f"mend it in {self.file}")
+            ) from None
+
+
+class Loaded(NamedTuple):
+    """Settings or None, what is wrong, and the texts of the files read, for printing excerpts."""
+
+    settings: Settings | None
+    problems: tuple[Problem, ...]
+    sources: Mapping[str, str]
+
+
+def load_settings(path: Path, registry: Registry | None = None) -> Loaded:
+    """Reads rulewheel.yaml and secrets.yaml beside it; without a registry, plugins are found as `plugins:` says."""
+    try:
+        source = read(path.read_bytes(), str(path))
+    except OSError as fault:
+        return Loaded(None, (unreadable(path, fault),), {})
+    secrets, secret_problems = read_secrets(path.parent / SECRETS_FILE)
+    reading = _Reading(source, path, secrets)
+    settings = reading.settings(registry) if source.value is not None or not source.problems else None
+    problems = (*source.problems, *secret_problems, *reading.problems)
+    if any(problem.severity == "error" for problem in problems):
+        settings = None
+    return Loaded(settings, problems, {source.file: source.text})
+
+
+class _Reading:
+    """One settings file on its way to `Settings`; what is wrong gathers in `problems`."""
+
+    def __init__(self, source: Source, path: Path, secrets: Secrets) -> None:
+        self.source = source
+        self.path = path
+        self.secrets = secrets
+        self.problems: list[Problem] = []
+
+    def settings(self, registry: Registry | None) -> Settings | None:
+        """The settings, as far as they can be read; None when something is wrong."""
+        values = {} if self.source.value is None else self.source.value
+        if not isinstance(values, dict):
+            self._fault(Fault((), "wrong-type", f"the settings are {found(values)}", expected="keys and values"))
+            return None
+        if not self._block(SettingsFile, values, ()):
+            return None
+        file = SettingsFile(values)
+        registry = registry or self._registry(file.plugins)
+        if registry is None:
+            return None
+        settings = self._typed(file, registry)
+        self._connections(file.connections, registry)
+        self._sending(file)
+        return None if self.problems else settings
+
+    def _typed(self, file: SettingsFile, registry: Registry) -> Settings:
+        listen = Listen(file.listen) if self._block(Listen, file.listen, ("listen",)) else Listen({})
+        defaults = Defaults(file.defaults) if self._block(Defaults, file.defaults, ("defaults",)) else Defaults({})
+        folder = self.path.resolve().parent
+        return Settings(
+            file=str(self.path),
+            registry=registry,
+            rules=folder / Path(file.rules).expanduser(),
+            state=folder / Path(file.state).expanduser(),
+            time_zone=file.time_zone,
+            connections=file.connections,
+            webhooks=listen.webhooks,
+            defaults=defaults,
+            sending="live" if file.sending == "live" else "test",
+            test_to=file.test_to,
+            hosts=self._hosts(file.hosts),
+            plugins=tuple(file.plugins),
+            secrets=self.secrets,
+        )
+
+    def _registry(self, plugins: list[str]) -> Registry | None:
+        try:
+            return Registry.discover(plugins)
+        except ProblemError as error:
+            self.problems += [replace(each, place=self.source.places.value(("plugins",))) for each in error.problems]
+            return None
+
+    def _hosts(self, hosts: Mapping[str, Json]) -> dict[str, Mapping[str, Json]]:
+        read_hosts: dict[str, Mapping[str, Json]] = {}
+        for name, given in hosts.items():
+            values = {} if given is None else given
+            if self._block(Host, values, ("hosts", name)):
+                host = Host(values)
+                read_hosts[name.lower()] = {key: getattr(host, each.name) for key, each in Host.fields().items()}
+                self._secret_names(host.secrets, ("hosts", name, "secrets"))
+        return read_hosts
+
+    def _connections(self, connections: Mapping[str, Json], registry: Registry) -> None:
+        for name, given in connections.items():
+            plugin = registry.connections.get(name)
+            if plugin is None:
+                self._fault(unknown_key(("connections", name), registry.connections))
+            elif self._block(plugin, {} if given is None else given, ("connections", name)):
+                self._secrets_in(given, plugin, ("connections", name))
+
+    def _secrets_in(self, values: Json, plugin: type[Block], path: tuple[str, ...]) -> None:
+        for key, value in (values or {}).items():
+            if isinstance(value, SecretRef):
+                self._secret_names([value.name], (*path, key))
+            elif plugin.fields()[key].secret:
+                self._fault(
+                    Fault(
+                        (*path, key),
+                        "secret-in-the-open",
+                        f'"{key}" is written into the settings',
+                        remedy=f"put it into {SECRETS_FILE} and write !secret and its name here",
+                    )
+                )
+
+    def _secret_names(self, names: list[str], path: tuple[str, ...]) -> None:
+        place = self.source.places.value(path)
+        self.problems += [self.secrets.missing(name, place) for name in names if name not in self.secrets.names]
+
+    def _sending(self, file: SettingsFile) -> None:
+        if file.sending is None and file.test_to is None:
+            self._fault(
+                Fault(
+                    (),
+                    "sending-not-chosen",
+                    "the settings do not say to whom messages go",
+                    expected="sending: test, with test_to; or sending: live",
+                    remedy='write "test_to:" and your own number, so that every message comes to you '
+                    'until you write "sending: live"',
+                )
+            )
+        elif file.sending == "test" and file.test_to is None:
+            self._fault(
+                Fault(
+                    ("sending",),
+                    "test-to-missing",
+                    '"sending" is test, but nobody is named to whom messages go',
+                    remedy='write "test_to:" and your own number',
+                )
+            )
+
+    def _block(self, block: type[Block], values: Json, path: tuple[str, ...]) -> bool:
+        """Whether the mapping is right; a value that may be a template in a rule must be written out here."""
+        if not isinstance(values, dict):
+            faults = [
+                Fault((), "wrong-type", f'"{path[-1]}" is {found(values)}', expected="a mapping of keys to values")
+            ]
+        else:
+            faults = block_faults(block, values) or _templates(values, block)
+        for fault in faults:
+            self._fault(replace(fault, path=(*path, *fault.path)))
+        return not faults
+
+    def _fault(self, fault: Fault) -> None:
+        places = self.source.places
+        place = places.key(fault.path) if fault.at_key else places.value(fault.path)
+        self.problems.append(Problem(fault.code, fault.message, place, expected=fault.expected, remedy=fault.remedy))
+
+
+def _templates(values: Mapping[str, Json], block: type[Block]) -> list[Fault]:
+    return [
+        Fault((key,), "no-template-here", f'"{key}" is {found(value)}', remedy="write the value itself here")
+        for key, value in values.items()
+        if stands_for_any(value) and not (isinstance(value, SecretRef) and block.fields()[key].secret)
+    ]
+
+
+def _filled(values: Mapping[str, Json], secret: Callable[[str], str]) -> dict[str, Any]:
+    return {key: secret(value.name) if isinstance(value, SecretRef) else value for key, value in values.items()}
