@@ -96,7 +96,8 @@ async def reads(journal: SqliteJournal) -> list[dict[str, object]]:
 
 
 async def read(journal: SqliteJournal, name: str, ask: Callable[[], Awaitable[object]]) -> dict[str, object]:
-    after_commit, again = [], []
+    after_commit: list[float] = []
+    again: list[float] = []
     for number in range(500):
         await journal.commit(two_rows(f"{name}-{number}"))
         for times in (after_commit, again):
