@@ -1,0 +1,169 @@
+"""The webhook listener: verify the path, bound the body, commit, answer (promises P1, P16, P21).
+
+A plain ASGI application with one route, `/hook/<token>`; the token is 256 bits made from the webhook's id and a key that
+only this daemon has, so that knowing an id is not enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from engine.intake import Intake
+from engine.journal.api import JournalError
+from engine.log import Log
+from engine.match import Matcher
+from engine.values import Fact, Json
+
+LARGEST_BODY = 1024 * 1024
+BODY_SECONDS = 10.0
+UNSEEN_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class BadBody(Exception):
+    """The body cannot be taken; carries the HTTP status and a sentence."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+def hook_path(key: bytes, webhook_id: str) -> str:
+    """The path at which this webhook listens."""
+    return "/hook/" + hmac.new(key, webhook_id.encode(), hashlib.sha256).hexdigest()
+
+
+class WebhookApp:
+    """Takes webhooks for the rules that are loaded now."""
+
+    def __init__(self, intake: Intake, matcher: Matcher, key: bytes, log: Log, largest: int = LARGEST_BODY) -> None:
+        self._intake = intake
+        self._matcher = matcher
+        self._key = key
+        self._log = log
+        self._largest = largest
+        self._paths: dict[bytes, str] = {}
+        self._for: object = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answers one request; 200 is said only after the event is on disk."""
+        if scope["type"] != "http":
+            return
+        webhook_id = self._find(scope["path"])
+        methods = self._matcher.watches.webhooks.get(webhook_id or "", frozenset())
+        if webhook_id is None or not methods:
+            await _answer(send, 404, "there is no webhook here")
+        elif scope["method"] not in methods:
+            allowed = ", ".join(sorted(methods))
+            await _answer(send, 405, f"use {allowed}", [(b"allow", allowed.encode())])
+        else:
+            await self._take(webhook_id, scope, receive, send)
+
+    def _find(self, path: str) -> str | None:
+        watches = self._matcher.watches
+        if watches is not self._for:
+            self._paths = {_digest(hook_path(self._key, webhook_id)): webhook_id for webhook_id in watches.webhooks}
+            self._for = watches
+        return self._paths.get(_digest(path))
+
+    async def _take(self, webhook_id: str, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        try:
+            data = await self._data(scope, receive)
+            fact = Fact("webhook", webhook_id, data, self._intake.view().now)
+            for reason in await self._intake.take(("webhook", webhook_id), fact):
+                self._log.debug("webhook", webhook=webhook_id, reason=reason)
+        except BadBody as bad:
+            self._log.warning("a webhook was refused", webhook=webhook_id, reason=bad.text)
+            await _answer(send, bad.status, bad.text)
+        except JournalError as error:
+            self._log.error("a webhook could not be written down", webhook=webhook_id, reason=str(error))
+            await _answer(send, 503, "try again later", [(b"retry-after", b"5")])
+        else:
+            await _answer(send, 200, data["query"].get("hub.challenge", ""))
+
+    async def _data(self, scope: dict[str, Any], receive: Receive) -> dict[str, Json]:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in scope["headers"][:100]
+            if name.decode("latin-1") not in UNSEEN_HEADERS
+        }
+        body = await self._body(headers, receive)
+        kind = headers.get("content-type", "")
+        found: dict[str, Json] = {
+            "method": scope["method"],
+            "json": None,
+            "data": None,
+            "query": dict(_pairs(scope["query_string"])),
+            "headers": headers,
+        }
+        if "json" in kind and body:
+            found["json"] = _json(body)
+        elif "form-urlencoded" in kind:
+            found["data"] = dict(_pairs(body))
+        elif body:
+            found["data"] = body.decode("utf-8", "replace")
+        return found
+
+    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._largest:
+            raise BadBody(413, f"the body may have {self._largest} bytes")
+        parts: list[bytes] = []
+        size, more = 0, True
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise BadBody(400, "the sender went away before the body had come")
+                    part = message.get("body", b"")
+                    size += len(part)
+                    if size > self._largest:
+                        raise BadBody(413, f"the body may have {self._largest} bytes")
+                    parts.append(part)
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            raise BadBody(408, f"the body did not come within {BODY_SECONDS:g} seconds") from None
+        return b"".join(parts)
+
+
+def _digest(path: str) -> bytes:
+    """Paths are compared by digest, so that the time it takes tells nothing about them."""
+    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
+
+
+def _pairs(text: bytes) -> Iterable[tuple[str, str]]:
+    if not text:
+        return ()
+    try:
+        return parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1000)
+    except ValueError:
+        raise BadBody(400, "there are more than 1000 fields") from None
+
+
+def _json(body: bytes) -> Json:
+    try:
+        return json.loads(body, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise BadBody(400, "the content type says JSON, but the body is not JSON that can be read") from None
+
+
+def _no_number(text: str) -> Json:
+    raise ValueError(f"{text} is not JSON")
+
+
+async def _answer(send: Send, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    body = text.encode()
+    length = str(len(body)).encode()
+    start = [(b"content-length", length), (b"content-type", b"text/plain; charset=utf-8"), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})

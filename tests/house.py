@@ -1,0 +1,180 @@
+"""A whole engine for tests: real parts, a clock that the test owns, a connection that does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, ClassVar
+
+from engine.assembly import Engine, Ports
+from engine.journal.api import Journal
+from engine.journal.memory import MemoryJournal
+from engine.log import SilentLog
+from engine.plugin import Accepted, Action, Connection, Operation, Outcome, Request
+from engine.records import EffectRecord, ProgramRecord, RunRecord, StepRecord
+from engine.registry import Registry
+from engine.rules.model import Program
+from engine.values import Fact, Json
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class TestClock:
+    """Stands still until the test moves it."""
+
+    __test__ = False
+
+    def __init__(self, now: datetime = START) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def move(self, by: timedelta) -> None:
+        self._now += by
+
+    async def sleep_until(self, when: datetime) -> None:
+        self._now = max(self._now, when)
+
+
+class TestIds:
+    """Counts: the same test makes the same ids."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self._made = 0
+
+    def op_id(self) -> str:
+        self._made += 1
+        return f"{self._made:032x}"
+
+    def row_id(self) -> str:
+        self._made += 1
+        return f"{self._made:026d}"
+
+
+class TestAlarm:
+    """Remembers what would ring; the test moves the clock to it."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.times: dict[str, tuple[datetime, Callable[[], None]]] = {}
+
+    def at(self, name: str, when: datetime | None, ring: Callable[[], None]) -> None:
+        self.times.pop(name, None)
+        if when is not None:
+            self.times[name] = (when, ring)
+
+    def next(self) -> datetime | None:
+        return min((when for when, _ in self.times.values()), default=None)
+
+    def ring(self, now: datetime) -> None:
+        for name in [name for name, (when, _) in self.times.items() if when <= now]:
+            _, ring = self.times.pop(name)
+            ring()
+
+
+class Outside(Connection):
+    """An outside system that answers as the test says; `performed` is what it was asked, in order."""
+
+    name: ClassVar[str] = "outside"
+
+    def __init__(self, answer: Callable[[Request], Outcome] | None = None) -> None:
+        super().__init__({})
+        self.answer: Callable[[Request], Outcome] = answer or (lambda request: Accepted({"ok": True}, "done"))
+        self.performed: list[tuple[Request, Operation]] = []
+
+    async def perform(self, request: Request, operation: Operation) -> Outcome:
+        self.performed.append((request, operation))
+        return self.answer(request)
+
+    def redirected(self, request: Request, to: str) -> Request:
+        return Request(**{**{name: getattr(request, name) for name in request.__slots__}, "recipient": to})
+
+
+class House:
+    """An engine over a memory journal (or the one given), worked step by step."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal | None = None,
+        clock: TestClock | None = None,
+        outside: Outside | None = None,
+        names: tuple[str, ...] = ("outside", "chakra", "http"),
+        actions: Mapping[str, type[Action]] | None = None,
+        rebuild: Callable[[ProgramRecord], Program] | None = None,
+        zone: tzinfo = UTC,
+        test_to: str | None = None,
+        places: int = 64,
+    ) -> None:
+        self.journal = journal or MemoryJournal()
+        self.clock = clock or TestClock()
+        self.alarm = TestAlarm()
+        self.outside = outside or Outside()
+        registry = Registry.discover()
+        self.programs: dict[str, Program] = {}
+        ports = Ports(
+            journal=self.journal,
+            clock=self.clock,
+            ids=TestIds(),
+            alarm=self.alarm,
+            log=SilentLog(),
+            connections=dict.fromkeys(names, self.outside),
+            actions={**registry.actions, **(actions or {})},
+            rebuild=rebuild or (lambda record: self.programs[record.hash]),
+            zone=zone,
+            test_to=test_to,
+            places=places,
+        )
+        self.engine = Engine(ports)
+
+    async def start(self, *programs: Program) -> None:
+        """Starts the engine with these rules and works until nothing can happen without time passing."""
+        self.programs = {program.hash: program for program in programs}
+        await self.engine.start()
+        await self.adopt(*programs)
+
+    async def adopt(self, *programs: Program) -> None:
+        """These rules from now on."""
+        self.programs |= {program.hash: program for program in programs}
+        await self.engine.adopt({program.rule: program for program in programs})
+        await self.engine.work()
+
+    async def fire(self, event_type: str, **data: Json) -> None:
+        """An event of the engine."""
+        await self.engine.intake.take(("event", event_type), Fact("event", event_type, data, self.clock.now()))
+        await self.engine.work()
+
+    async def advance(self, seconds: float) -> None:
+        """Lets time pass; what is due happens in order, each at its time."""
+        end = self.clock.now() + timedelta(seconds=seconds)
+        while (at := self.alarm.next()) is not None and at <= end:
+            self.clock.move(max(timedelta(0), at - self.clock.now()))
+            self.alarm.ring(self.clock.now())
+            await self.engine.work()
+        self.clock.move(end - self.clock.now())
+        await self.engine.work()
+
+    async def runs(self, rule: str | None = None) -> list[RunRecord]:
+        """Runs, oldest first."""
+        return list(reversed(await self.journal.runs(rule=rule, limit=10_000)))
+
+    async def outcomes(self) -> list[str]:
+        """The outcomes of all runs, oldest first; the state of those that are still open."""
+        return [run.outcome or run.state for run in await self.runs()]
+
+    async def steps(self) -> list[StepRecord]:
+        """The traces of all runs."""
+        return [step for run in await self.runs() for step in await self.journal.steps(run.id)]
+
+    async def sends(self) -> list[EffectRecord]:
+        """Effects, oldest first."""
+        return list(reversed(await self.journal.sends(limit=10_000)))
+
+
+def rule(actions: list[Any], *, trigger: Mapping[str, Any] | None = None, **keys: Any) -> dict[str, Any]:
+    """A rule as a person writes it, on the event `go` unless another trigger is given."""
+    return {"id": "r", "triggers": [trigger or {"trigger": "event", "event_type": "go"}], "actions": actions, **keys}
