@@ -144,15 +144,15 @@ class TimePattern(Clocked):
     )
 
     def check(self) -> list[tuple[str, str]]:
+        hands = {"hours": self.hours, "minutes": self.minutes, "seconds": self.seconds}
+        if not any(value is not None for value in hands.values()):
+            return [("", "expected at least one of hours, minutes and seconds")]
         faults = []
-        for hand in ("hours", "minutes", "seconds"):
-            given = {"hours": None, "minutes": None, "seconds": 0, hand: getattr(self, hand)}
+        for hand, value in hands.items():
             try:
-                calendar.pattern(**given, zone=UTC)
+                calendar.pattern(**{**dict.fromkeys(hands, "*"), hand: "*" if value is None else value}, zone=UTC)
             except ValueError as fault:
                 faults.append((hand, str(fault).removeprefix(f"{hand}: ")))
-        if self.hours is self.minutes is self.seconds is None:
-            faults.append(("", "expected at least one of hours, minutes and seconds"))
         return faults
 
     def watches(self, view: View) -> list[Watch]:

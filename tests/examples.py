@@ -1,0 +1,117 @@
+"""What every plugin owes its readers, as checks: words for all it has, and examples that come true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+from jsonschema import Draft202012Validator
+
+from engine.plugin import (
+    Action,
+    Example,
+    Fact,
+    Facts,
+    Fire,
+    Hold,
+    Json,
+    Plan,
+    Poll,
+    Request,
+    Schedule,
+    States,
+    Trigger,
+    View,
+    Watch,
+    Webhook,
+)
+from engine.source import read
+from tests.snapshot import NOW, Snapshot
+
+FEWEST = 2
+
+
+def undocumented(plugin: type[Action | Trigger]) -> Iterator[str]:
+    """What a plugin leaves unsaid, one sentence each."""
+    if len((plugin.__doc__ or "").split()) < 3:
+        yield f"{plugin.__name__} has no docstring"
+    if len(plugin.examples) < FEWEST:
+        yield f"{plugin.__name__} has fewer than {FEWEST} examples"
+    for key, field in plugin.fields().items():
+        if not field.says:
+            yield f"the field {key} does not say what it is for"
+    if issubclass(plugin, Trigger) and not (plugin.gives and all(plugin.gives.values())):
+        yield f"{plugin.__name__} does not say what it gives"
+
+
+def values(example: Example) -> dict[str, Json]:
+    """The example's YAML as the engine reads it."""
+    source = read(example.yaml, "example.yaml")
+    assert not source.problems, source.problems
+    assert isinstance(source.value, dict)
+    return source.value
+
+
+def come_true(plugin: type[Action | Trigger], example: Example) -> None:
+    """Fails unless the example fits the plugin's schema and gives what it says."""
+    given = values(example)
+    Draft202012Validator(plugin.schema()).validate(given)
+    view = Snapshot(example.known)
+    if issubclass(plugin, Action):
+        planned = [_planned(plan) for plan in plugin(given).plan(view)]
+        assert planned == list(example.gives), f"it plans {planned}"
+    else:
+        _fires(plugin(given), example, view)
+
+
+def _planned(plan: Plan) -> Json:
+    planned = plan.body if isinstance(plan, Request) else asdict(plan)
+    return json.loads(json.dumps(planned))
+
+
+def _fires(trigger: Trigger, example: Example, view: View) -> None:
+    assert example.gives, "the example says nothing of what it gives"
+    watch = trigger.watches(view)[0]
+    memory: Json = None
+    for data, wanted in example.gives:
+        decision = trigger.decide(memory, _fact(watch, data), view)
+        assert decision.reason
+        memory = json.loads(json.dumps(decision.memory))  # as the journal keeps it
+        told = _told(decision.verdict)
+        assert told == wanted, f"it gives {told}, because {decision.reason}"
+        unsaid = list(_unsaid(trigger, wanted or {}))
+        assert not unsaid, f"`gives` does not document {unsaid}"
+
+
+def _told(verdict: object) -> Json:
+    fire = verdict.fire if isinstance(verdict, Hold) else verdict
+    return json.loads(json.dumps(fire.data)) if isinstance(fire, Fire) else None
+
+
+def _fact(watch: Watch, data: Json) -> Fact:
+    """A fact as the engine makes it of what the trigger watches."""
+    match watch:
+        case Poll():
+            return Fact("poll", watch.subject, data, NOW)
+        case Schedule():
+            return Fact("due", watch.key, data, datetime.fromisoformat(data["at"]))
+        case Webhook():
+            return Fact("webhook", watch.id, data, NOW)
+        case Facts():
+            return Fact(watch.kind, watch.subject, data, NOW)
+        case States():
+            return Fact("state", watch.entities[0], data, NOW)
+
+
+def _unsaid(trigger: Trigger, told: Json, above: str = "") -> Iterator[str]:
+    """Dotted names that are given and not documented."""
+    for key, value in told.items():
+        name = f"{above}{key}"
+        if name in trigger.gives:
+            continue
+        if isinstance(value, dict) and any(known.startswith(f"{name}.") for known in trigger.gives):
+            yield from _unsaid(trigger, value, f"{name}.")
+        else:
+            yield name

@@ -1,0 +1,1 @@
+"""Plugins of strangers, as they would be installed."""

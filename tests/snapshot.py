@@ -1,0 +1,27 @@
+"""A view for tests that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from engine.plugin import State
+
+NOW = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
+INDIA = ZoneInfo("Asia/Kolkata")
+
+
+class Snapshot:
+    """The time, the zone, and entities with these states."""
+
+    def __init__(self, states: Mapping[str, str] | None = None, now: datetime = NOW, zone: tzinfo = INDIA) -> None:
+        self.now = now
+        self.zone = zone
+        self._states = {name: State(name, state, {}, now, now) for name, state in (states or {}).items()}
+
+    def state(self, entity: str) -> State | None:
+        return self._states.get(entity)
+
+    def entities(self, prefix: str) -> Sequence[State]:
+        return [state for name, state in self._states.items() if name.startswith(prefix)]
