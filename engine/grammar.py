@@ -96,7 +96,8 @@ def tree_of(source: str) -> nodes.Template:
 _SENTENCES = (
     (r"unexpected '(.+?)'", "unexpected `{0}`"),
     (r"unexpected end of template", "something is not closed: the template ends too early"),
-    (r"unexpected char '?(.+?)'? at", "unexpected character `{0}`"),
+    (r"unexpected char [\"']([\"'])[\"'] at (\d+)", "a quote is not closed"),
+    (r"unexpected char '(.+?)' at (\d+)", "unexpected character `{0}`"),
     (r"expected token '(.+?)', got '(.+?)'", "expected `{0}` but found `{1}`"),
     (r"Encountered unknown tag '(.+?)'", "no statement `{0}`"),
     (r"Missing end of comment tag", "a comment `{{#` is not closed"),
@@ -133,6 +134,8 @@ def _syntax(source: str, error: TemplateSyntaxError, parser: Parser | None) -> T
         subject = found[1]
         remedy = unknown("statement", subject, _TAGS).remedy
     column = 0 if subject else _column(source, error.lineno, parser)
+    if "unexpected char" in message and found:
+        column = int(found[2]) - source.rfind("\n", 0, int(found[2]))
     expected = "every `{{` has its `}}`, every `{% if %}` its `{% endif %}`, every quote its pair"
     return TemplateProblem(
         sentence, line=error.lineno, column=column, expected=expected, remedy=remedy, subject=subject

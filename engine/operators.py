@@ -348,6 +348,8 @@ def _methods(value: Any) -> dict[str, Method]:
 
 def call_method(value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     """`value.name(...)`, where the kind of value has such a harmless method."""
+    if isinstance(value, Missing):
+        return value.settle()
     value = settled(value)
     meter = current()
     if isinstance(value, Namespace) and isinstance(macro := _part(value, name), Macro):

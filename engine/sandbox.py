@@ -102,9 +102,10 @@ class _Rewrite(NodeTransformer):
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
         called = node.node
-        self.generic_visit(node)
         if not isinstance(called, nodes.Getattr):
-            return node
+            return self.generic_visit(node)
+        node.node = nodes.Const(None)  # the method is looked up by its name, not read
+        self.generic_visit(node)
         more = {"args": node.args, "kwargs": node.kwargs, "dyn_args": node.dyn_args, "dyn_kwargs": node.dyn_kwargs}
         return _use("a method", node, self.visit(called.node), nodes.Const(called.attr), **more)
 

@@ -100,7 +100,7 @@ def digest(algorithm: str) -> Callable[..., Any]:
 
 
 def _pattern(pattern: str, ignorecase: bool, value: str) -> Any:
-    current().pay(4 + len(value.encode("utf-8", "ignore")) * _states(pattern) // 512)
+    current().pay(8 + len(value.encode("utf-8", "ignore")) * _states(pattern) // 512)
     if len(pattern) > 1000:
         raise TemplateProblem("this regular expression is too long", expected="at most 1,000 characters")
     options = re2.Options()
