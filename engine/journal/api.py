@@ -35,7 +35,10 @@ class Journal(Protocol):
     async def commit(self, changes: Changes) -> Done | Conflict:
         """Writes all of the changes durably, or none of them.
 
-        Raises JournalError when the store cannot write (disk full, read-only); nothing was written then.
+        An update of a row that is not there is a conflict too, on `Expect(record, key, {})`.
+
+        Raises JournalError when the store cannot write (disk full, read-only) or a record cannot be kept
+        ("bad-record"); nothing was written then. Who is cancelled while waiting does not know which it was.
         """
         ...
 

@@ -24,7 +24,7 @@ from engine.records import Changes, Conflict, Done, Expect
 Answer: TypeAlias = Done | Conflict | JournalError
 
 GROUP = 600
-"""The most statements that a group runs before the loop goes on, some 5 ms; one caller's are never split."""
+"""The most statements that a group runs before the loop goes on, some 2 ms; one caller's are never split."""
 SWITCH = 0.00005
 """Seconds until the thread is given the interpreter that it waits for. At Python's own 5 ms a loop that pauses more
 often than that, be it for a microsecond, is never asked to give way, and a commit takes seconds."""
