@@ -114,7 +114,7 @@ class House:
         self.clock = clock or TestClock()
         self.alarm = TestAlarm()
         self.outside = outside or Outside()
-        registry = Registry.discover()
+        registry = Registry.discover(("actions", "triggers"))
         self.programs: dict[str, Program] = {}
         ports = Ports(
             journal=self.journal,
