@@ -182,7 +182,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         current().pay()
         if isinstance(__obj, Missing):
-            __obj.settle()
+            return __obj.settle()
         if not callable(__obj) or not __self.is_safe_callable(__obj):
             raise TemplateProblem("only functions can be called")
         return __context.call(__obj, *args, **kwargs)
