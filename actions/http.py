@@ -59,7 +59,7 @@ class HttpRequest(Action):
         choice("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "POST", "What to do there; GET only reads"
     )
     url = required(URL, "The web address to call")
-    headers = default(HEADERS, {}, "Headers by name; a key or password is written as `!secret name`")
+    headers = default(HEADERS, {}, "Headers by name; a key or password is written as `!secret name`", secret=True)
     query = default(MAPPING, {}, "What to add behind the question mark of the address, by name")
     json = optional(ANYTHING, "What to send, as JSON")
     body = optional(TEXT, "What to send, as it stands")
@@ -99,6 +99,20 @@ class HttpRequest(Action):
             faults.append(("timeout", "expected more than 0 seconds"))
         return faults
 
+    @classmethod
+    def forbidden(cls, data: Mapping[str, Json], hosts: Mapping[str, Mapping[str, Json]]) -> list[tuple[str, str]]:
+        host = _host(data.get("url"))
+        if not host:
+            return []
+        if host not in hosts:
+            return [("url", f"the settings do not list the host {host}; it must stand below hosts: there")]
+        named = [held.get("!secret") for held in _values(data.get("headers")) if isinstance(held, Mapping)]
+        return [
+            ("headers", f"the secret {name} may not be sent to {host}; the settings must list it below hosts: {host}:")
+            for name in named
+            if name and name not in hosts[host].get("secrets", [])
+        ]
+
     def plan(self, view: View) -> list[Plan]:
         reads = self.method in READS
         carried = {key: getattr(self, key) for key in ("json", "body") if getattr(self, key) is not None}
@@ -113,6 +127,19 @@ class HttpRequest(Action):
                 timeout=self.timeout,
             )
         ]
+
+
+def _host(url: Json) -> str:
+    """The host of an address, or nothing where a template will say it."""
+    try:
+        host = urlsplit(url).hostname if isinstance(url, str) else None
+    except ValueError:
+        return ""
+    return "" if host is None or "{" in host else host
+
+
+def _values(headers: Json) -> list[Json]:
+    return list(headers.values()) if isinstance(headers, Mapping) else []
 
 
 def _with_query(url: str, query: Mapping[str, Json]) -> str:

@@ -273,9 +273,9 @@ def optional(kind: Kind[T], says: str, *, key: str = "", secret: bool = False) -
     return Field(kind, says, default=None, key=key, secret=secret)
 
 
-def default(kind: Kind[T], value: T, says: str, *, key: str = "") -> Field[T]:
+def default(kind: Kind[T], value: T, says: str, *, key: str = "", secret: bool = False) -> Field[T]:
     """A field that may be left out; it has this value then."""
-    return Field(kind, says, default=value, key=key)
+    return Field(kind, says, default=value, key=key, secret=secret)
 
 
 class FieldError(ValueError):

@@ -294,6 +294,7 @@ __all__ = [
     "Action",
     "Block",
     "Calendar",
+    "Clock",
     "Connection",
     "Crossing",
     "Decision",

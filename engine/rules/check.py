@@ -28,6 +28,7 @@ from engine.rules.schema import (
     LATER_CONDITIONS,
     LATER_TRIGGERS,
     STEP_KINDS,
+    ActionStep,
     Branch,
     Retry,
     RuleKeys,
@@ -39,6 +40,7 @@ from engine.source import Source
 from engine.template import Template, TemplateProblem, is_template
 from engine.values import Json
 
+_LONGEST_BLOCK = 60
 _CLOCK = re.compile(r"\b(now|utcnow|today_at|relative_time|time_since|time_until)\s*\(")
 
 
@@ -98,7 +100,16 @@ def check_file(source: Source, known: Known) -> Checked:
             broken.add(rule.id)
         else:
             unnamed = True
-    return Checked(tuple(programs.values()), tuple(problems), places, frozenset(broken), unnamed)
+    return Checked(tuple(programs.values()), _in_order(problems), places, frozenset(broken), unnamed)
+
+
+def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+    """Each problem once, from the top of the file to its end."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: _spot(problem.place)))
+
+
+def _spot(place: Place | None) -> tuple[int, int]:
+    return (place.line, place.column) if place else (0, 0)
 
 
 def named_twice(rule: str, place: Place, first: Place) -> Problem:
@@ -126,7 +137,7 @@ def problem_of(fault: Fault, source: Source) -> Problem:
 
 
 def _text_of(source: Source, path: Path, following: Path | None) -> str:
-    lines = source.text.splitlines()
+    lines = source.places.lines
     start = source.places.value(path).line - 1
     end = source.places.value(following).line - 1 if following is not None else len(lines)
     return "\n".join(lines[start : max(start + 1, end)]).rstrip()
@@ -144,6 +155,7 @@ class _Rule:
         self.draft = draft
         self.source = source
         self.known = known
+        self.lines = source.places.lines
         self.problems: list[Problem] = [problem_of(fault, source) for fault in draft.faults]
         self.id, self.named_by = self._identity()
         self.plugins: dict[int, Trigger] = {}
@@ -325,7 +337,7 @@ class _Rule:
     def _allowed(self, plugin: type[Action], data: dict[str, Json], at: Path) -> None:
         if self.known.hosts is None:
             return
-        for key, sentence in plugin.forbidden(data, self.known.hosts):
+        for key, sentence in plugin.forbidden(plain(data), self.known.hosts):
             self._fault(Fault((*at, key), "not-permitted", sentence))
 
     def _unknown(self, what: str, name: Json, at: Path, known: Mapping[str, Any], later: frozenset[str]) -> None:
@@ -356,8 +368,8 @@ class _Rule:
     def _secrets(self, block: type[Block], values: dict[str, Json], at: Path) -> None:
         fields = block.fields()
         for key, value in values.items():
-            if key not in fields or "of" in fields[key].kind.schema:
-                continue
+            if key not in fields or "of" in fields[key].kind.schema or fields[key] is ActionStep.data:
+                continue  # judged on their own
             for path, reference in _references(value, (*at, key)):
                 self._reference(reference, path, fields[key].secret)
 
@@ -414,14 +426,20 @@ class _Rule:
         """Where a spot inside a template stands in the file; the template itself where that cannot be told."""
         value = self.source.places.value(self.draft.written_at(at))
         lines = text.split("\n")
-        if not 1 <= line <= len(lines) or column < 1:
-            return value
-        written = self.source.text.splitlines()[value.line - 1 : value.line + 60]
-        for number, here in enumerate(written):
-            start = here.find(lines[line - 1], value.column - 1 if number == 0 else 0)
-            if start >= 0 and lines[line - 1]:
-                return Place(value.file, value.line + number, start + column, max(1, len(subject)))
+        whole = lines[line - 1] if 0 < line <= len(lines) and column > 0 else ""
+        for words, offset in ((whole, column), (subject, 1)):
+            spot = self._written_from(value, words) if words else None
+            if spot is not None:
+                return Place(value.file, spot[0], spot[1] + offset, max(1, len(subject)))
         return value
+
+    def _written_from(self, value: Place, words: str) -> tuple[int, int] | None:
+        """The line (from 1) and column (from 0) where these words next stand, from the value's place on."""
+        for number, here in enumerate(self.lines[value.line - 1 : value.line + _LONGEST_BLOCK], value.line):
+            start = here.find(words, value.column - 1 if number == value.line else 0)
+            if start >= 0:
+                return number, start
+        return None
 
     def _fault(self, fault: Fault) -> None:
         written = self.draft.written_at(fault.path)

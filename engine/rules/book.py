@@ -1,0 +1,178 @@
+"""The programs of one tree of files: read whole, checked file by file, and bound into a book that is swapped whole.
+
+A rule whose file has a mistake keeps its last good version, also over a restart (promise P5).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from engine.problem import Place, Problem
+from engine.rules.check import Checked, Known, check_file, named_twice
+from engine.rules.model import Book, Program
+from engine.source import DEFAULT, read
+
+_ENDINGS = (".yaml", ".yml")
+_TESTS = ("_test.yaml", "_test.yml")
+_BLUEPRINTS = "blueprints"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFile:
+    """A file of the tree: its name for people, "rules/welcome.yaml", and its bytes, or why they cannot be had."""
+
+    name: str
+    content: bytes = b""
+    problem: Problem | None = None
+
+
+def read_tree(folder: Path) -> list[RuleFile]:
+    """Every rule file below the folder, in the order of names; nothing outside it is read."""
+    root = folder.resolve()
+    try:
+        found = sorted(_files(root), key=lambda file: file[0])
+    except OSError as fault:
+        return [RuleFile(root.name, problem=_unreadable(root.name, fault))]
+    targets: set[Path] = set()
+    files = []
+    for name, path in found:
+        target = path.resolve()
+        if target in targets and path.is_symlink():
+            continue
+        targets.add(target)
+        files.append(_file(f"{root.name}/{name}", path, root))
+    return files
+
+
+def _files(root: Path) -> Iterator[tuple[str, Path]]:
+    """Names below the root and paths of what looks like a rule file; real files come before links to them."""
+    links = []
+    folders = [root]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                path = Path(entry.path)
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders += [path] if entry.name != _BLUEPRINTS else []
+                elif entry.name.endswith(_ENDINGS) and not entry.name.endswith(_TESTS):
+                    yield str(path.relative_to(root).as_posix()), path
+                elif entry.is_symlink() and entry.is_dir():
+                    links.append(path)
+    for path in links:
+        yield str(path.relative_to(root).as_posix()), path
+
+
+def _file(name: str, path: Path, root: Path) -> RuleFile:
+    target = path.resolve()
+    if not target.is_relative_to(root):
+        return RuleFile(name, problem=_outside(name))
+    if path.is_dir():
+        return RuleFile(name)
+    try:
+        if not target.is_file():
+            raise OSError(0, "it is not a file")
+        with target.open("rb") as opened:
+            return RuleFile(name, opened.read(DEFAULT.size + 1))
+    except OSError as fault:
+        return RuleFile(name, problem=_unreadable(name, fault))
+
+
+def _outside(name: str) -> Problem:
+    return Problem(
+        "file-outside",
+        f"{name} is a link to something outside the rules folder",
+        Place(name, 1, 1),
+        remedy="put the file itself into the rules folder",
+    )
+
+
+def _unreadable(name: str, fault: OSError) -> Problem:
+    missing = isinstance(fault, FileNotFoundError)
+    return Problem(
+        "file-unreadable",
+        f"there is no {name}" if missing else f"{name} cannot be read: {fault.strerror}",
+        Place(name, 1, 1),
+        remedy="look at its owner and mode, and whether it is still there",
+    )
+
+
+class Shelf:
+    """Files as they were last checked, by content, so that a reload costs what changed."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._kept: dict[tuple[str, bytes], tuple[Checked, str]] = {}
+
+    def checked(self, files: Iterable[RuleFile]) -> list[tuple[RuleFile, Checked, str]]:
+        """Each file with what it gave and its text; only files that were not seen like this before are looked at."""
+        kept: dict[tuple[str, bytes], tuple[Checked, str]] = {}
+        results = []
+        for file in files:
+            key = (file.name, blake2b(file.content, digest_size=16).digest())
+            if file.problem is not None:
+                results.append((file, Checked(problems=(file.problem,), unnamed=True), ""))
+                continue
+            kept[key] = self._kept.get(key) or _checked(file, self._known)
+            results.append((file, *kept[key]))
+        self._kept = kept
+        return results
+
+
+def _checked(file: RuleFile, known: Known) -> tuple[Checked, str]:
+    source = read(file.content, file.name)
+    return check_file(source, known), source.text
+
+
+def make_book(files: Iterable[RuleFile], shelf: Shelf, last: Mapping[str, Program]) -> Book:
+    """The book of a tree; `last` are the programs that run now, or ran before the restart."""
+    results = shelf.checked(files)
+    programs, clashes = _unique(results, last)
+    broken = {rule for _, checked, _ in results for rule in checked.broken}
+    unsure = {file.name for file, checked, _ in results if checked.unnamed}
+    stale = {
+        rule: program
+        for rule, program in last.items()
+        if rule not in programs and (rule in broken or program.file in unsure or _tree_is_gone(program, unsure))
+    }
+    problems = [problem for _, checked, _ in results for problem in checked.problems] + clashes
+    named = {problem.place.file for problem in problems if problem.place}
+    return Book(
+        programs={**programs, **stale},
+        problems=tuple(problems),
+        stale=frozenset(stale),
+        sources={file.name: text for file, _, text in results if file.name in named},
+    )
+
+
+def _tree_is_gone(program: Program, unsure: Iterable[str]) -> bool:
+    """Whether a folder above the program's file could not be read."""
+    return any(program.file.startswith(f"{name}/") for name in unsure)
+
+
+def _unique(
+    results: list[tuple[RuleFile, Checked, str]], last: Mapping[str, Program]
+) -> tuple[dict[str, Program], list[Problem]]:
+    """One program a rule. Where files disagree, the one that had the rule before keeps it, else the first."""
+    owners: dict[str, str] = {}
+    clashes = []
+    places = [(rule, file.name, place) for file, checked, _ in results for rule, place in checked.places.items()]
+    first: dict[str, Place] = {}
+    for rule, name, place in places:
+        if rule in first:
+            clashes.append(named_twice(rule, place, first[rule]))
+        first.setdefault(rule, place)
+        if rule not in owners or (rule in last and last[rule].file == name):
+            owners[rule] = name
+    programs = {
+        program.rule: program
+        for file, checked, _ in results
+        for program in checked.programs
+        if owners[program.rule] == file.name
+    }
+    return programs, clashes
