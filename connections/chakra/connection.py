@@ -1,0 +1,297 @@
+"""The connection to ChakraHQ: performs what `requests.py` asks for and says what surely came of it (promise P10)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from connections.chakra import requests
+from connections.chakra.envelope import Envelope
+from connections.chakra.errors import RATE_LIMITS, code_in, reason, shy, wait
+from connections.chakra.paging import Pages
+from connections.pool import Answer, Host, Limits, Pool, classify, encoded, judge, repeatable
+from engine.plugin import (
+    BOOLEAN,
+    DURATION,
+    TEXT,
+    URL,
+    Accepted,
+    Connection,
+    Finding,
+    Json,
+    Operation,
+    Outcome,
+    Refused,
+    Request,
+    Tools,
+    Unsure,
+    Waiting,
+    default,
+    optional,
+    required,
+)
+
+STATUSES: Final = ("INVALID", "NOT_STARTED", "SUCCESS", "ERROR")
+MALFORMED: Final = "malformed-answer"
+_SEND_WINDOW: Final = timedelta(seconds=10)
+_MOST_SKEW: Final = timedelta(seconds=30)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_VERSION: Final = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
+
+
+class ChakraConnection(Connection):
+    """Access to one ChakraHQ team: its background jobs and its WhatsApp number."""
+
+    name = "chakra"
+
+    base_url = default(URL, "https://api.chakrahq.com", "Where Chakra's API is")
+    token = required(TEXT, "An access token from Admin, API Keys", secret=True)
+    plugin_id = required(TEXT, "The id of the WhatsApp plugin: WhatsApp Setup, 3-dot menu, Copy Plugin Id")
+    phone_number_id = required(TEXT, "The id of the sending number: WhatsApp Setup, the number's gear icon")
+    api_version = default(TEXT, "v19.0", "The version of WhatsApp's Cloud API")
+    waba_id = optional(TEXT, "The id of the WhatsApp Business account; doctor then also looks at its templates")
+    allow_private = default(BOOLEAN, False, "Whether base_url may be plain http or this machine (for the simulator)")
+    timeout = default(DURATION, timedelta(seconds=10), "How long one call may take")
+    settle = default(DURATION, timedelta(seconds=120), "How long after it was sent a message may still turn up")
+
+    def check(self) -> list[tuple[str, str]]:
+        """What is wrong between the settings."""
+        faults = []
+        if not self.base_url.startswith("https://") and not self.allow_private:
+            faults.append(("base_url", "expected https://; plain http is only for tests, with allow_private: true"))
+        if not _VERSION.fullmatch(self.api_version):
+            faults.append(("api_version", 'expected a version such as "v19.0"'))
+        if not timedelta(milliseconds=10) <= self.timeout <= timedelta(seconds=60):
+            faults.append(("timeout", "expected at most 60 seconds"))
+        if self.settle < self.timeout + _SEND_WINDOW:
+            faults.append(("settle", "expected at least 10 seconds more than the timeout"))
+        return [*faults, *self._address_faults()]
+
+    def _address_faults(self) -> list[tuple[str, str]]:
+        try:
+            Host.of(self.base_url)
+        except ValueError as fault:
+            return [("base_url", str(fault))]
+        try:
+            encoded({"Authorization": f"Bearer {self.token}"})
+        except ValueError:
+            return [("token", "a token has only letters, digits and punctuation; this one has others")]
+        return []
+
+    async def open(self, tools: Tools) -> None:
+        """Gets ready; nothing is sent yet."""
+        seconds = self.timeout.total_seconds()
+        self._clock = tools.clock
+        self._pool = Pool(tools.clock, Limits(connect=min(5.0, seconds), read=seconds, write=seconds, whole=seconds))
+        self._host = Host.of(self.base_url, "private" if self.allow_private else "public")
+        self._root = "/".join(self.base_url.split("/")[3:]).rstrip("/")
+        self._head = encoded({"Authorization": f"Bearer {self.token}", "Accept": "application/json"})
+        self._json_head = self._head + encoded({"Content-Type": "application/json"})
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._pool.close()
+
+    async def perform(self, request: Request, operation: Operation) -> Outcome:
+        """Carries the request out once and says what surely happened."""
+        if request.operation == requests.TEMPLATE:
+            return await self._send(request, operation)
+        if request.operation == requests.COUNTS:
+            return repeatable(await self._counts(request))
+        if request.operation == requests.ENTRIES:
+            return repeatable(await self._entries(request))
+        return Refused(f'Chakra has no operation "{request.operation}"')
+
+    def redirected(self, request: Request, to: str) -> Request:
+        """The same message to another number, for `sending: test`."""
+        return requests.redirected(request, to)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        request: Request | None = None,
+        body: bytes = b"",
+        operation: Operation | None = None,
+    ) -> Answer | Outcome:
+        limit = request.timeout.total_seconds() if request is not None and request.timeout else None
+        head = self._json_head if body else self._head
+        target = f"/{self._root}{path}" if self._root else path
+        send_by = operation.send_by if operation else None
+        try:
+            return await self._pool.call(self._host, method, target, head, body, send_by=send_by, timeout=limit)
+        except ValueError as fault:
+            return Refused(f"not sent: {fault}")
+        except Exception as error:
+            return classify(error)
+
+    # Messages
+
+    async def _send(self, request: Request, operation: Operation) -> Outcome:
+        plugin, number = requests.path_of(self.plugin_id), requests.path_of(self.phone_number_id)
+        path = f"/v1/ext/plugin/whatsapp/{plugin}/api/{self.api_version}/{number}/messages"
+        message = {**request.body, "biz_opaque_callback_data": f"{requests.OP_ID_MARK}{operation.op_id}"}
+        body = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
+        answer = await self._ask("POST", path, request, body, operation)
+        if not isinstance(answer, Answer):
+            return answer
+        return self._sent(answer) if 200 <= answer.status < 300 else self._failed(answer)
+
+    def _sent(self, answer: Answer) -> Outcome:
+        try:
+            envelope = Envelope.read(answer)
+        except ValueError:
+            return Unsure(f"Chakra's answer cannot be read (status {answer.status}); the message may have been taken")
+        message_id = _message_id(envelope)
+        failed = bool(envelope.whole.get("_errors"))
+        if failed and not message_id:
+            return Refused(reason(answer, self.token), {"status": answer.status, "code": code_in(answer)})
+        if failed or not message_id:
+            return Unsure(f"Chakra's answer names no message id (status {answer.status})")
+        return Accepted({"id": message_id}, f"message id {message_id}")
+
+    def _failed(self, answer: Answer) -> Outcome:
+        """The outcome of a status other than 2xx, with Chakra's own words; rate limits wait as long as they ask."""
+        outcome = judge(answer, self._clock.now())
+        code = code_in(answer)
+        limited = 400 <= answer.status < 500 and answer.status != 408 and code in RATE_LIMITS
+        if limited or answer.status == 429:
+            return Waiting(reason(answer, self.token), wait(answer, self._clock.now()), "rate-limited")
+        if isinstance(outcome, Refused):
+            return Refused(reason(answer, self.token), {"status": answer.status, "code": code})
+        if isinstance(outcome, Waiting):
+            return Waiting(f"Chakra refused the token: {reason(answer, self.token)}", problem=outcome.problem)
+        return Unsure(reason(answer, self.token))
+
+    # Jobs
+
+    async def _counts(self, request: Request) -> Outcome:
+        job = str(request.body["job"])
+        answer = await self._ask("GET", f"/v1/ext/background-job/{requests.path_of(job)}", request)
+        read = self._read(answer, job)
+        if not isinstance(read, Envelope):
+            return read
+        try:
+            return Accepted(_counted(job, read))
+        except ValueError as fault:
+            return Waiting(str(fault), problem=MALFORMED)
+
+    async def _entries(self, request: Request) -> Outcome:
+        job, status = str(request.body["job"]), request.body.get("status")
+        pages = Pages(job, int(request.body.get("skip", 0)), int(request.body.get("limit", requests.MOST_ENTRIES)))
+        wanted = f"&completionStatus={requests.path_of(str(status))}" if status else ""
+        base = f"/v1/ext/background-job/{requests.path_of(job)}/entries"
+        while not (pages.full or pages.ended):
+            answer = await self._ask("GET", f"{base}?skip={pages.skip}&limit={pages.page}{wanted}", request)
+            if isinstance(answer, Answer) and answer.cut and pages.shorten():
+                continue
+            read = self._read(answer, job)
+            if not isinstance(read, Envelope):
+                return read
+            try:
+                pages.add(read)
+            except ValueError as fault:
+                return Waiting(str(fault), problem=MALFORMED)
+        return Accepted(pages.answer())
+
+    def _read(self, answer: Answer | Outcome, job: str) -> Envelope | Outcome:
+        """The envelope of a read's answer, or why there is none."""
+        if not isinstance(answer, Answer):
+            return answer
+        if answer.status == 404:
+            return Refused(f"Chakra knows no such job: {shy(job)}", {"status": 404})
+        if not 200 <= answer.status < 300:
+            return self._failed(answer)
+        try:
+            envelope = Envelope.read(answer)
+        except ValueError:
+            return Waiting("Chakra's answer is not the JSON that it should be", problem=MALFORMED)
+        if not envelope.errors:
+            return envelope
+        if any("not found" in error.lower() for error in envelope.errors):
+            return Refused(reason(answer, self.token), {"status": answer.status, "code": None})
+        return Waiting(reason(answer, self.token), problem="failing")
+
+    # Doctor
+
+    async def doctor(self) -> list[Finding]:
+        """Looks whether Chakra can be reached, takes the token, agrees about the time, and whether ids look right."""
+        answer = await self._ask("GET", "/v1/health")
+        if not isinstance(answer, Answer):
+            why = getattr(answer, "reason", "it cannot be reached")
+            remedy = "look at base_url in the settings, and at this machine's network"
+            return [Finding("Chakra", False, why, remedy), *self._ids()]
+        reached = Finding("Chakra", True, f"{self._host.name} answers")
+        return [reached, *await self._token(answer), *self._skew(answer), *self._ids()]
+
+    async def _token(self, health: Answer) -> list[Finding]:
+        answer: Answer | Outcome = health
+        if self.waba_id:
+            waba = requests.path_of(self.waba_id)
+            path = f"/v1/ext/plugin/whatsapp/api/{self.api_version}/{waba}/message_templates?limit=1"
+            answer = await self._ask("GET", path)
+        status = answer.status if isinstance(answer, Answer) else 0
+        if status in (401, 403):
+            remedy = "create a token in Chakra (Admin, API Keys), put it into secrets.yaml, and reload"
+            return [Finding("Token", False, f"Chakra refuses the token (status {status})", remedy)]
+        if status == 200:
+            return [Finding("Token", True, "Chakra takes the token")]
+        return [Finding("Token", True, f"could not be tried (status {status}); the first call will show")]
+
+    def _skew(self, answer: Answer) -> list[Finding]:
+        try:
+            theirs = parsedate_to_datetime(answer.headers.get("date", ""))
+            skew = abs(theirs - self._clock.now())
+        except (ValueError, TypeError, IndexError):
+            return []
+        seconds = round(skew.total_seconds())
+        if skew <= _MOST_SKEW:
+            return [Finding("Clock", True, f"within {seconds} s of Chakra's")]
+        return [Finding("Clock", False, f"{seconds} s away from Chakra's", "set this machine's clock (NTP)")]
+
+    def _ids(self) -> list[Finding]:
+        plugin = bool(_UUID.fullmatch(self.plugin_id))
+        number = self.phone_number_id.isascii() and self.phone_number_id.isdigit()
+        whole = "WhatsApp Setup, 3-dot menu, Copy Plugin Id"
+        return [
+            Finding("plugin_id", plugin, "looks right" if plugin else "is not a UUID", "" if plugin else whole),
+            Finding(
+                "phone_number_id",
+                number,
+                "looks right" if number else "is not a number",
+                "" if number else "WhatsApp Setup, the number's gear icon; it is not the phone number itself",
+            ),
+        ]
+
+
+def _message_id(envelope: Envelope) -> str:
+    """Chakra's own place for the id, else Meta's (both are seen in the wild); empty when neither holds one."""
+    data = envelope.data if isinstance(envelope.data, Mapping) else {}
+    messages = envelope.whole.get("messages", data.get("messages"))
+    first = messages[0] if isinstance(messages, list) and messages and isinstance(messages[0], Mapping) else {}
+    for found in (data.get("whatsappMessageId"), first.get("id")):
+        if isinstance(found, str) and 0 < len(found) <= 512 and found.isprintable():
+            return found
+    return ""
+
+
+def _counted(job: str, envelope: Envelope) -> dict[str, Json]:
+    """A job's counts. Raises ValueError when they are no counts (the source: api-11531337; zero may be left out)."""
+    if not isinstance(envelope.data, Mapping):
+        raise ValueError("Chakra's answer holds no job")
+    given = envelope.meta.get("bjEntryCompletionStatusVsCount") or {}
+    if not isinstance(given, Mapping) or not all(_is_count(count) for count in given.values()):
+        raise ValueError("Chakra's answer holds no counts of entries")
+    counts = {**dict.fromkeys(STATUSES, 0), **given}
+    total = sum(counts.values())
+    unknown = any(count for status, count in counts.items() if status not in STATUSES)
+    finished = total > 0 and not counts["NOT_STARTED"] and not unknown
+    return {"id": job, "counts": counts, "total": total, "state": "finished" if finished else "running"}
+
+
+def _is_count(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53

@@ -1,0 +1,267 @@
+"""One connection to a host: HTTP/1.1, one call at a time, a request's bytes written once and never again."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, cast
+
+import httpcore
+import httptools
+
+from connections.pool.answer import Answer
+from engine.plugin import Clock
+
+LONGEST_HEAD: Final = 100_000
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
+_TARGET: Final = re.compile(r"/[!-\"$-~]*")
+
+
+class SendByPassed(Exception):
+    """The request did not leave: its `send_by` was over when its first byte was about to."""
+
+
+class Stale(Exception):
+    """The connection was closed, or spoke unasked, before anything was sent on it."""
+
+
+def encoded(headers: Mapping[str, str]) -> bytes:
+    """Header lines as they are sent. Raises ValueError for names or values that HTTP cannot carry."""
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ValueError(f'the header "{_TOKEN.findall(name)[:1] or ""}" has letters that a header cannot carry')
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
+
+
+def written(method: str, target: str, host: str, head: bytes, body: bytes) -> bytes:
+    """The whole request as bytes. Raises ValueError when method or target cannot be sent."""
+    if not _TOKEN.fullmatch(method) or not _TARGET.fullmatch(target):
+        raise ValueError("the method or the path has letters that an address cannot carry")
+    length = f"Content-Length: {len(body)}\r\n" if body or method not in ("GET", "HEAD") else ""
+    start = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\n{length}"
+    return b"%b%b\r\n%b" % (start.encode("ascii"), head, body)
+
+
+class Reply:
+    """An answer while it is read; the parser calls the methods that begin with `on_`."""
+
+    def __init__(self, bodiless: bool, most: int) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._bodiless = bodiless
+        self._most = most
+        self._size = 0
+        self._head_read = False
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+        self.done = False
+        self.cut = False
+        self.stray = False
+        self.fault: Exception | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        return self.done or self.cut or self.fault is not None
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the connection may carry another call: the answer ended where it said, and nothing followed."""
+        clean = self.done and not self.cut and not self.stray and not self._bodiless and self.fault is None
+        return clean and bool(self._parser.should_keep_alive())
+
+    def answer(self) -> Answer:
+        """The answer as it was read. Raises what went wrong while reading it."""
+        if self.fault is not None:
+            raise self.fault
+        return Answer(self._parser.get_status_code(), self._headers, bytes(self._body), self.cut)
+
+    def feed(self, data: bytes) -> None:
+        self._size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail(httpcore.RemoteProtocolError("sent, but the answer was not HTTP"))
+        if not self._head_read and self._size > LONGEST_HEAD:
+            self._fail(httpcore.RemoteProtocolError("sent, but the answer's headers never ended"))
+        if self._size > LONGEST_HEAD + 8 * self._most and not self.done:  # tiny chunks: 8 bytes sent for one of body
+            self.cut = True
+
+    def end(self) -> None:
+        """The other side says no more; that ends an answer that named no length."""
+        lengthless = not {"content-length", "transfer-encoding"} & self._headers.keys()
+        if self._head_read and lengthless:
+            self.done = True
+        else:
+            self._fail(httpcore.RemoteProtocolError("sent, but the connection closed before the answer was complete"))
+
+    def _fail(self, fault: Exception) -> None:
+        if self.done:
+            self.stray = True
+        elif self.fault is None:
+            self.fault = fault
+
+    def on_message_begin(self) -> None:
+        self.stray = self.stray or self.done
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.done:
+            return
+        key = name.decode("ascii", "replace").lower()
+        text = value.decode("utf-8", "replace")
+        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        if self.done or self._parser.get_status_code() < 200:
+            return
+        self._head_read = True
+        self.done = self._bodiless
+
+    def on_body(self, body: bytes) -> None:
+        if self.done or self.cut:
+            return
+        self._body += body
+        if len(self._body) > self._most:
+            del self._body[self._most :]
+            self.cut = True
+
+    def on_message_complete(self) -> None:
+        if self._head_read:
+            self.done = True
+        else:
+            self._headers.clear()  # an interim answer (1xx): the real one follows
+
+
+class Wire(asyncio.Protocol):
+    """The connection itself; whoever asks owns it until the answer is there."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._reply: Reply | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._paused = False
+        self._active = 0.0
+        self.used = False
+        self.open = False
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.open = True
+
+    def data_received(self, data: bytes) -> None:
+        if self._reply is None or self._reply.over:
+            self.abort()  # nobody asked: never take these bytes for the answer to the next request
+            return
+        self._active = asyncio.get_running_loop().time()
+        self._reply.feed(data)
+        self._wake()
+
+    def eof_received(self) -> None:
+        self._ended(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended(exc)
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._active = asyncio.get_running_loop().time()
+
+    def abort(self) -> None:
+        """Lets go of the connection at once."""
+        self.open = False
+        if self._transport is not None:
+            self._transport.abort()
+        elif not self.closed.done():
+            self.closed.set_result(None)
+
+    async def ask(self, message: bytes, reply: Reply, patience: Patience, send_by: datetime | None) -> Answer:
+        """Writes the request and reads the answer; the connection is closed unless it may be used again.
+
+        Raises Stale or SendByPassed while surely nothing was sent, else httpcore's ReadTimeout, WriteTimeout,
+        ReadError, RemoteProtocolError.
+        """
+        try:
+            self._send(message, reply, patience, send_by)
+            await self._answered(reply, patience)
+            answer = reply.answer()
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            self._reply = None
+        if not reply.reusable:
+            self.abort()
+        return answer
+
+    def _send(self, message: bytes, reply: Reply, patience: Patience, send_by: datetime | None) -> None:
+        if not self.open or self._transport is None:
+            raise Stale
+        if send_by is not None and patience.clock.now() > send_by:
+            raise SendByPassed("not sent: it was too late to send it safely")
+        self._reply = reply
+        self.used = True
+        self._active = asyncio.get_running_loop().time()
+        self._transport.write(message)
+
+    async def _answered(self, reply: Reply, patience: Patience) -> None:
+        if reply.over:
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        self._timer = loop.call_at(patience.until(self._active, self._paused), self._impatient, patience)
+        try:
+            await self._waiter
+        finally:
+            self._timer.cancel()
+            self._waiter = None
+
+    def _impatient(self, patience: Patience) -> None:
+        loop = asyncio.get_running_loop()
+        until = patience.until(self._active, self._paused)
+        if loop.time() < until:
+            self._timer = loop.call_at(until, self._impatient, patience)
+        elif self._reply is not None and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(patience.over(self._paused))
+
+    def _ended(self, fault: Exception | None) -> None:
+        self.open = False
+        if self._reply is None or self._reply.over:
+            return
+        if fault is None:
+            self._reply.end()
+        else:
+            self._reply.fault = httpcore.ReadError("sent, but the connection broke before the answer was complete")
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reply is not None and self._reply.over and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Patience:
+    """How long one call waits: for each sign of life, and in all (`deadline`, in the loop's time)."""
+
+    def __init__(self, clock: Clock, deadline: float, read: float, write: float) -> None:
+        self.clock = clock
+        self.deadline = deadline
+        self._read = read
+        self._write = write
+
+    def until(self, active: float, writing: bool) -> float:
+        """When patience ends if nothing more happens."""
+        return min(self.deadline, active + (self._write if writing else self._read))
+
+    def over(self, writing: bool) -> Exception:
+        """What to raise when it has ended."""
+        if writing:
+            return httpcore.WriteTimeout("sending took too long")
+        return httpcore.ReadTimeout("sent, but no answer came in time")
