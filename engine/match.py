@@ -101,11 +101,10 @@ class Matcher:
         self.watches = watches
 
     def watchers(self, channel: Channel) -> list[Watcher]:
-        """Who listens to a channel; those to a state's prefix and to any event included."""
+        """Who listens to a channel; those to a state's prefix and to everything of a kind included."""
         kind, subject = channel
         found = list(self.watches.channels.get(channel, ()))
-        if kind == "event":
-            found += [other for other in self.watches.channels.get((kind, "*"), ()) if other not in found]
+        found += [other for other in self.watches.channels.get((kind, "*"), ()) if other not in found]
         if kind == "state":
             for prefix, watchers in self.watches.prefixes.items():
                 if subject.startswith(prefix):

@@ -27,7 +27,7 @@ HOUSE = """
 6   notices intake poll due executor effects adopt cluster
 7   assembly
 8   testing rehearsal web/*
-9   daemon
+9   tree daemon
 10  cli/*
 """
 
