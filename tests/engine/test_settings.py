@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.field import TEXT, optional, required
+from engine.plugin import Connection
+from engine.problem import Problem, ProblemError, render
+from engine.registry import Registry
+from engine.settings import Loaded, Settings, load_settings
+
+
+class Chakra(Connection):
+    """Chakra, as the settings see it."""
+
+    name = "chakra"
+    token = required(TEXT, "The token", secret=True)
+    base_url = optional(TEXT, "Where it is")
+
+
+REGISTRY = Registry.of(Chakra)
+WELL = "sending: live\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    secrets = tmp_path / "secrets.yaml"
+    secrets.write_text('chakra_token: "s3cret"\nshop: x\n')
+    secrets.chmod(0o600)
+    return tmp_path
+
+
+def loaded(folder: Path, text: str, registry: Registry | None = REGISTRY) -> Loaded:
+    path = folder / "rulewheel.yaml"
+    path.write_text(text)
+    return load_settings(path, registry)
+
+
+def well(folder: Path, text: str) -> Settings:
+    found = loaded(folder, text)
+    assert found.problems == ()
+    assert found.settings is not None
+    return found.settings
+
+
+def sole(folder: Path, text: str) -> Problem:
+    found = loaded(folder, text)
+    assert found.settings is None
+    (problem,) = found.problems
+    return problem
+
+
+FULL = """\
+connections:
+  chakra:
+    token: !secret chakra_token
+    base_url: https://chakra.example
+rules: my-rules
+state: /var/lib/rulewheel
+time_zone: Asia/Kolkata
+listen:
+  webhooks: 127.0.0.1:8321
+defaults:
+  mode: parallel
+  max: 5
+  valid_for: "02:00:00"
+sending: test
+test_to: "+919876543210"
+hosts:
+  Shop.example:
+    secrets: [shop]
+    http: no
+  localhost:
+"""
+
+
+def test_settings_are_typed_and_paths_are_relative_to_the_file(folder: Path) -> None:
+    settings = well(folder, FULL)
+
+    assert settings.rules == folder / "my-rules"
+    assert settings.state == Path("/var/lib/rulewheel")
+    assert str(settings.zone) == "Asia/Kolkata"
+    assert settings.webhooks == ("127.0.0.1", 8321)
+    assert (settings.defaults.mode, settings.defaults.max) == ("parallel", 5)
+    assert settings.defaults.valid_for == timedelta(hours=2)
+    assert (settings.sending, settings.test_to) == ("test", "+919876543210")
+    assert settings.hosts["shop.example"] == {"secrets": ["shop"], "http": False, "loopback": False, "private": False}
+    assert settings.hosts["localhost"]["secrets"] == []
+
+
+def test_what_is_not_said_has_a_default(folder: Path) -> None:
+    settings = well(folder, WELL)
+
+    assert (settings.rules, settings.state) == (folder / "rules", folder / "state")
+    assert (settings.time_zone, settings.webhooks, settings.defaults.mode) == ("UTC", None, "queued")
+    assert settings.sending == "live"
+
+
+def test_a_secret_stays_a_reference_until_a_connection_needs_it(folder: Path) -> None:
+    settings = well(folder, FULL)
+
+    assert "s3cret" not in repr(settings)
+    connection = settings.connection("chakra")
+    assert isinstance(connection, Chakra)
+    assert connection.token == "s3cret"
+
+
+def test_a_connection_that_cannot_be_made_is_a_problem(folder: Path) -> None:
+    with pytest.raises(ProblemError, match=r"connections\.chakra: token: token is missing"):
+        well(folder, WELL).connection("chakra")
+
+
+def test_a_number_of_ones_own_means_test_and_nothing_said_is_a_problem(folder: Path) -> None:
+    assert well(folder, 'test_to: "+919876543210"\n').sending == "test"
+    for text in ("", "rules: rules\n"):
+        assert sole(folder, text).code == "sending-not-chosen"
+    assert sole(folder, "sending: test\n").code == "test-to-missing"
+
+
+def test_an_unknown_key_is_named_with_place_and_the_nearest(folder: Path) -> None:
+    found = loaded(folder, WELL + "time_zon: UTC\n")
+
+    (problem,) = found.problems
+    assert problem.place
+    assert (problem.place.line, problem.place.column, problem.remedy) == (2, 1, 'did you mean "time_zone"?')
+    assert "2 | time_zon: UTC" in render(problem, found.sources)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("time_zone: Asia/Kolkatta", "wrong-value", 'did you mean "Asia/Kolkata"?'),
+        ("time_zone: Nowhere/At/All", "wrong-value", "Asia/Kolkata"),
+        ("listen: {webhooks: 8321}", "wrong-type", "127.0.0.1:8321"),
+        ('listen: {webhooks: ":99999"}', "wrong-value", "127.0.0.1:8321"),
+        ("listen: 8321", "wrong-type", "a mapping"),
+        ("defaults: {mode: singel}", "not-allowed", 'did you mean "single"?'),
+        ("defaults: {max: 1}", "wrong-value", "from 2 to"),
+        ("hosts: {shop.example: 5}", "wrong-type", "a mapping of keys"),
+        ("hosts: {shop.example: {secret: a}}", "unknown-key", 'did you mean "secrets"?'),
+        ("hosts: {shop.example: {secrets: [shopp]}}", "unknown-secret", 'did you mean "shop"?'),
+        ("connections: {chakr: {}}", "unknown-key", 'did you mean "chakra"?'),
+        ("connections: {chakra: }", "missing-key", "token"),
+        ("connections: {chakra: {token: abc}}", "secret-in-the-open", "!secret"),
+        ("connections: {chakra: {token: !secret chakra}}", "unknown-secret", 'did you mean "chakra_token"?'),
+        ('connections: {chakra: {token: "{{ x }}"}}', "no-template-here", "write the value itself"),
+        ("rules: !secret shop", "no-template-here", "write the value itself"),
+        ("rules: [a]", "wrong-type", "text"),
+    ],
+)
+def test_a_wrong_setting_names_what_would_be_right(folder: Path, text: str, code: str, words: str) -> None:
+    problem = sole(folder, WELL + text)
+
+    assert problem.code == code
+    assert problem.place
+    assert problem.place.line == 2
+    assert words in problem.expected + problem.remedy
+
+
+def test_settings_that_are_no_mapping_are_a_problem(folder: Path) -> None:
+    assert sole(folder, "- a\n").message == "the settings are a list"
+
+
+def test_broken_yaml_is_a_problem_and_no_more(folder: Path) -> None:
+    assert sole(folder, "rules: [\n").place is not None
+
+
+def test_a_file_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    found = load_settings(tmp_path / "rulewheel.yaml", REGISTRY)
+
+    assert found.settings is None
+    assert found.problems[0].remedy == "run rulewheel init, or name another file"
+
+
+def test_plugins_are_those_that_the_settings_name(folder: Path) -> None:
+    found = loaded(folder, WELL + "plugins: [triggers]\n", None)
+
+    assert found.settings is not None
+    assert "time" in found.settings.registry.triggers
+    assert found.settings.registry.actions == {}
+
+
+def test_a_plugin_package_that_is_not_there_is_a_problem_with_its_place(folder: Path) -> None:
+    found = loaded(folder, WELL + "plugins: [trigger]\n", None)
+
+    assert found.problems[0].remedy == 'did you mean "triggers"?'
+    assert found.problems[0].place
+    assert found.problems[0].place.line == 2
+
+
+def test_warnings_do_not_stop(folder: Path) -> None:
+    (folder / "secrets.yaml").chmod(0o644)
+    found = loaded(folder, WELL)
+
+    assert found.settings is not None
+    assert [problem.code for problem in found.problems] == ["secrets-too-open"]
