@@ -29,6 +29,7 @@ class Server:
         self._port = port
         self._state = ServerState()
         self._listener: asyncio.Server | None = None
+        self._reserved: socket.socket | None = None
         self._pause: asyncio.Task[None] | None = None
         self._config = uvicorn.Config(
             App(simulator),
@@ -57,7 +58,11 @@ class Server:
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.setblocking(False)
-        bound.bind((_HOST, self._port))
+        try:
+            bound.bind((_HOST, self._port))
+        except OSError:
+            bound.close()
+            raise
         self._port = bound.getsockname()[1]
         return bound
 
@@ -78,25 +83,24 @@ class Server:
             return
         self._listener.close()
         self._listener = None
-        bound = self._bound()
+        self._reserved = self._bound()
         for wire in list(self._state.connections):
             cast(Wire, wire).shutdown()
-        self._pause = asyncio.create_task(self._listen_again(bound, seconds))
+        self._pause = asyncio.create_task(self._listen_again(self._reserved, seconds))
 
     async def _listen_again(self, bound: socket.socket, seconds: float) -> None:
         clock = self._simulator.clock
-        try:
-            await clock.sleep_until(clock.now() + timedelta(seconds=seconds))
-            await self._listen(bound)
-        except asyncio.CancelledError:
-            bound.close()
-            raise
+        await clock.sleep_until(clock.now() + timedelta(seconds=seconds))
+        await self._listen(bound)
+        self._reserved = None
 
     async def _close(self) -> None:
         if self._pause:
             self._pause.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._pause
+        if self._reserved:
+            self._reserved.close()
         if self._listener:
             self._listener.close()
         for wire in list(self._state.connections):

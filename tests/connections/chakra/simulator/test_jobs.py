@@ -137,5 +137,5 @@ def test_a_job_can_be_read_from_a_file_and_start_later(account: Account) -> None
     "job", [{}, {"id": "a"}, {"id": "a", "entries": 3, "plan": {"linar": {}}}, {"id": "a", "counts": {"ERROR": "many"}}]
 )
 def test_a_job_that_cannot_be_read_says_what_was_expected(account: Account, job: dict[str, object]) -> None:
-    with pytest.raises(ProblemError, match="no `id`|cannot be read"):
+    with pytest.raises(ProblemError, match=r"no `id`|cannot be read"):
         account.simulator.jobs.load(job)
