@@ -82,6 +82,13 @@ def read_message(body: Any, templates: Templates, settings: Settings) -> Reading
     """Understand the body of the messages endpoint. Raises MetaError where Meta would refuse it."""
     if not isinstance(body, dict):
         raise MetaError(100, "The body is not a JSON object.")
+    try:
+        return _read(body, templates, settings)
+    except (AttributeError, KeyError, TypeError, ValueError) as mistake:
+        raise MetaError(100, f"A part of the body is not of the documented shape ({mistake}).") from None
+
+
+def _read(body: Mapping[str, Any], templates: Templates, settings: Settings) -> Reading:
     if settings.strict:
         _check_frame(body)
     to = str(body.get("to") or "").removeprefix("+")

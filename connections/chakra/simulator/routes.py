@@ -187,7 +187,7 @@ def _mapped_values(body: Mapping[str, Any]) -> Values:
 
 
 def _mapped(pairs: Any) -> dict[str, str]:
-    given = pairs if isinstance(pairs, list) else []
+    given = [one for one in pairs if isinstance(one, dict)] if isinstance(pairs, list) else []
     return {str(one.get("schemaPropertyName")): str(one.get("schemaPropertyValue", "")) for one in given}
 
 

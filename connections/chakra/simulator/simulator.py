@@ -21,6 +21,8 @@ from engine.clock import Clock, SystemClock
 
 _HTML = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 
+_BODILESS = (*range(100, 200), 204, 304)
+
 Watcher = Callable[[dict[str, Any]], None]
 
 
@@ -156,6 +158,8 @@ class Simulator:
 
 def _as_status(fault: Status) -> Answer:
     headers = {"retry-after": f"{fault.retry_after:g}"} if fault.retry_after else {}
+    if fault.status in _BODILESS:
+        return Answer(fault.status, b"", headers=headers)
     if fault.code:
         return as_json(error_body(fault.code, fault.text), fault.status, headers)
     return as_errors(fault.status, fault.text, headers=headers)

@@ -87,6 +87,13 @@ async def test_a_status_comes_with_its_error_and_its_retry_after(
     assert (broken.status_code, len(simulator.messages)) == (500, 1)
 
 
+async def test_a_status_that_has_no_body_comes_without_one(simulator: Simulator, client: httpx.AsyncClient) -> None:
+    simulator.faults.add({"kind": "status", "status": 204})
+    for _ in range(2):
+        answer = await client.post(MESSAGES, json=TEXT)
+        assert (answer.status_code, answer.content) == (204, b"")
+
+
 @pytest.mark.parametrize("form", ["html", "truncated", "empty", "not_json", "no_id", "errors"])
 async def test_a_malformed_answer_is_a_200_without_a_readable_id(
     simulator: Simulator, client: httpx.AsyncClient, form: str

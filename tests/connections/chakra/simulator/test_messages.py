@@ -77,6 +77,20 @@ def test_a_body_that_is_no_object_is_refused(account: Account) -> None:
     assert account.post(MESSAGES, b"{").json()["error"]["code"] == 100
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "template", "template": {"name": "import_failed", "language": "en"}},
+        {"type": "template", "template": {"name": "import_failed", "language": {"code": "en"}, "components": [7]}},
+        {"type": "interactive", "interactive": {"body": "Well?"}},
+        {"type": "template", "template": {"components": [{"type": "button", "index": "one"}]}},
+    ],
+)
+def test_a_part_of_the_wrong_shape_is_refused_too(account: Account, body: dict[str, Any]) -> None:
+    answer = account.send(**body)
+    assert (answer.status, answer.json()["error"]["code"]) == (400, 100)
+
+
 def test_paused_and_disabled_templates_are_refused(account: Account) -> None:
     body = [{"type": "BODY", "text": "Hi"}]
     for status, code in (("PAUSED", 132015), ("DISABLED", 132016), ("PENDING", 132001)):
