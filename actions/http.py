@@ -22,6 +22,7 @@ from engine.plugin import (
     View,
     choice,
     default,
+    inside,
     masked,
     optional,
     required,
@@ -34,15 +35,19 @@ _PHONE_LIKE = re.compile(r"\+?\d{10,15}")
 
 def _headers(value: Json) -> dict[str, Json]:
     for name, held in MAPPING.read(value).items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        if not _HEADER_NAME.fullmatch(str(name)):
             raise ValueError(f'expected names of headers, such as "Authorization"; "{name}" is none')
-        if held is None or isinstance(held, bool | list):
-            raise ValueError(f"expected text for the header {name}")
-        if isinstance(held, str) and not held.isprintable():
-            raise ValueError(f"expected one line of text for the header {name}")
+        inside(name, _HEADER, held)
     return dict(value)
 
 
+def _header(value: Json) -> Json:
+    if value is None or isinstance(value, bool | list) or (isinstance(value, str) and not value.isprintable()):
+        raise ValueError("expected one line of text, or !secret and its name")
+    return value
+
+
+_HEADER = Kind("one line of text", {}, _header)
 HEADERS = Kind("a mapping of header names to texts or secrets", {"type": "object"}, _headers)
 
 
@@ -88,7 +93,7 @@ class HttpRequest(Action):
     def check(self) -> list[tuple[str, str]]:
         faults = []
         if self.json is not None and self.body is not None:
-            faults.append(("body", "expected one of json and body, not both"))
+            faults.append(("body", "json and body are both given; only one can be sent"))
         if self.method in READS:
             faults += [
                 (key, f"a {self.method} carries nothing; put it into query, or use method: POST")
@@ -96,7 +101,7 @@ class HttpRequest(Action):
                 if getattr(self, key) is not None
             ]
         if self.timeout is not None and not self.timeout:
-            faults.append(("timeout", "expected more than 0 seconds"))
+            faults.append(("timeout", "a timeout of 0 seconds leaves no time for an answer"))
         return faults
 
     @classmethod

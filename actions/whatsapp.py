@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from connections.chakra.requests import send_template_message
 from engine.plugin import (
@@ -16,24 +18,21 @@ from engine.plugin import (
     Plan,
     View,
     default,
+    inside,
     listing,
     many,
-    near,
     optional,
     required,
 )
 
-MEDIA = ("image", "video", "document")
+T = TypeVar("T")
 
 
 def _variable(value: Json) -> str:
     text = TEXT.read(value)
     for found, name in (("\n", "a line break"), ("\r", "a line break"), ("\t", "a tab"), (" " * 5, "five spaces")):
         if found in text:
-            raise ValueError(
-                f"expected text on one line, without tabs and with at most 4 spaces in a row: WhatsApp takes no other, "
-                f"and there is {name} in it"
-            )
+            raise ValueError(f"expected {VARIABLE.says}; WhatsApp refuses {name}")
     return text
 
 
@@ -44,15 +43,8 @@ def _body(value: Json) -> list[str] | dict[str, str]:
     if isinstance(value, list):
         return listing(VARIABLE).read(value)
     if not isinstance(value, dict):
-        raise ValueError('expected a list of values, such as ["30", "Asha"], or a mapping of names to values')
-    return {str(name): _named(name, each) for name, each in value.items()}
-
-
-def _named(name: str, value: Json) -> str:
-    try:
-        return VARIABLE.read(value)
-    except ValueError as fault:
-        raise ValueError(f"{fault} ({name})") from None
+        raise ValueError(f"expected {BODY.says}")
+    return {name: inside(name, VARIABLE, each) for name, each in value.items()}
 
 
 BODY: Kind[list[str] | dict[str, str]] = Kind(
@@ -62,78 +54,53 @@ BODY: Kind[list[str] | dict[str, str]] = Kind(
 )
 
 
-def _header(value: Json) -> str | dict[str, dict[str, str]]:
-    if not isinstance(value, dict):
-        return VARIABLE.read(value)
-    if len(value) != 1 or (medium := next(iter(value))) not in MEDIA:
-        guess = near(str(next(iter(value), "")), MEDIA)
-        raise ValueError("expected text, or one of image, video and document" + (f"; {guess}" if guess else ""))
-    return {medium: _media(medium, value[medium])}
+def _mapping(says: str, kinds: Mapping[str, Kind[Any]], **bounds: Json) -> dict[str, Json]:
+    """JSON Schema of a mapping with these keys."""
+    properties = {key: kind.schema for key, kind in kinds.items()}
+    return {"type": "object", "title": says, "properties": properties, "additionalProperties": False, **bounds}
 
 
-def _media(medium: str, value: Json) -> dict[str, str]:
-    known = ("link", "id", "filename") if medium == "document" else ("link", "id")
-    if not isinstance(value, dict) or set(value) - set(known) or ("link" in value) == ("id" in value):
-        named = ", and a filename if you like" if medium == "document" else ""
-        raise ValueError(f"expected either a link or an id below {medium}{named}")
-    return {key: URL.read(each) if key == "link" else _variable(each) for key, each in value.items()}
+def one_of(says: str, kinds: Mapping[str, Kind[T]]) -> Kind[dict[str, T]]:
+    """A mapping with exactly one of these keys."""
+
+    def read(value: Json) -> dict[str, T]:
+        if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= kinds.keys():
+            raise ValueError(f"expected {says}")
+        return {key: inside(key, kinds[key], each) for key, each in value.items()}
+
+    return Kind(says, _mapping(says, kinds, minProperties=1, maxProperties=1), read)
 
 
-def _media_schema(medium: str) -> dict[str, Json]:
-    names = ("link", "id", "filename") if medium == "document" else ("link", "id")
-    return {
-        "type": "object",
-        "title": f"a {medium} with link or id",
-        "properties": {name: URL.schema if name == "link" else VARIABLE.schema for name in names},
-        "additionalProperties": False,
-    }
+def medium(says: str, **more: Kind[str]) -> Kind[dict[str, str]]:
+    """A picture or a file: where it lies, or what WhatsApp calls it after it was uploaded."""
+    kinds = {"link": URL, "id": VARIABLE, **more}
+
+    def read(value: Json) -> dict[str, str]:
+        if not isinstance(value, dict) or not value.keys() <= kinds.keys() or ("link" in value) == ("id" in value):
+            raise ValueError(f"expected {says}")
+        return {key: inside(key, kinds[key], each) for key, each in value.items()}
+
+    return Kind(says, _mapping(says, kinds), read)
 
 
-HEADER: Kind[str | dict[str, dict[str, str]]] = Kind(
-    "text, or one of image, video and document with link or id",
-    {
-        "anyOf": [
-            VARIABLE.schema,
-            {
-                "type": "object",
-                "properties": {medium: _media_schema(medium) for medium in MEDIA},
-                "additionalProperties": False,
-                "minProperties": 1,
-                "maxProperties": 1,
-            },
-        ]
-    },
-    _header,
+def text_or(kind: Kind[T], *, nothing: bool = False) -> Kind[str | T | None]:
+    """Text, or a mapping of this kind, or, where a place may stay empty, nothing."""
+    says = f"text, or {kind.says}"
+
+    def read(value: Json) -> str | T | None:
+        if value is None and nothing:
+            return None
+        return kind.read(value) if isinstance(value, dict) else VARIABLE.read(value)
+
+    return Kind(says, {"anyOf": [VARIABLE.schema, kind.schema, *([{"type": "null"}] if nothing else [])]}, read)
+
+
+LINKED = medium("a mapping with either link or id")
+FILE = medium("a mapping with either link or id, and a filename if you like", filename=VARIABLE)
+HEADER = text_or(
+    one_of("a mapping with one of image, video, document", {"image": LINKED, "video": LINKED, "document": FILE})
 )
-
-
-def _button(value: Json) -> str | dict[str, str] | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        return VARIABLE.read(value)
-    if len(value) != 1 or next(iter(value)) not in ("payload", "code"):
-        raise ValueError("expected text for a link, payload for a quick reply, code for a coupon, or nothing")
-    return {key: VARIABLE.read(each) for key, each in value.items()}
-
-
-BUTTON: Kind[str | dict[str, str] | None] = Kind(
-    "text for a link, payload for a quick reply, code for a coupon, or nothing",
-    {
-        "anyOf": [
-            VARIABLE.schema,
-            {
-                "type": "object",
-                "properties": {"payload": VARIABLE.schema, "code": VARIABLE.schema},
-                "additionalProperties": False,
-                "minProperties": 1,
-                "maxProperties": 1,
-            },
-            {"type": "null"},
-        ]
-    },
-    _button,
-)
+BUTTON = text_or(one_of("a mapping with payload or code", {"payload": VARIABLE, "code": VARIABLE}), nothing=True)
 
 
 def _example(to: str, template: str, language: str, *components: Json) -> Json:
@@ -206,6 +173,10 @@ class SendTemplate(Action):
             ],
         ),
     )
+
+    def check(self) -> list[tuple[str, str]]:
+        words = {"template": self.template, "language": self.language}
+        return [(key, f"the {key} is left empty") for key, word in words.items() if not word.strip()]
 
     def plan(self, view: View) -> list[Plan]:
         return [

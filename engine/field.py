@@ -19,6 +19,17 @@ T = TypeVar("T")
 C = TypeVar("C")
 
 
+class Misread(ValueError):
+    """A value inside another that cannot be read: `path` leads to it, `sentence` says what was expected there."""
+
+    def __init__(self, sentence: str, path: tuple[str | int, ...], value: Json) -> None:
+        words = (f"item {step + 1}" if isinstance(step, int) else f'"{step}"' for step in path)
+        super().__init__(f"{sentence} (at {', '.join(words)})")
+        self.sentence = sentence
+        self.path = path
+        self.value = value
+
+
 class Missing:
     """The default of a field that must be given."""
 
@@ -170,14 +181,18 @@ def choice(*words: str) -> Kind[str]:
     return Kind(f"one of {', '.join(words)}", {"enum": list(words)}, read)
 
 
+def inside(step: str | int, kind: Kind[T], value: Json) -> T:
+    """Reads a value that lies inside another, below `step`. Raises Misread, which says where."""
+    try:
+        return kind.read(value)
+    except Misread as fault:
+        raise Misread(fault.sentence, (step, *fault.path), fault.value) from None
+    except ValueError as fault:
+        raise Misread(str(fault), (step,), value) from None
+
+
 def _each(kind: Kind[T], values: list[Json]) -> list[T]:
-    read: list[T] = []
-    for position, value in enumerate(values, 1):
-        try:
-            read.append(kind.read(value))
-        except ValueError as fault:
-            raise ValueError(f"{fault} (item {position} of the list)") from None
-    return read
+    return [inside(position, kind, value) for position, value in enumerate(values)]
 
 
 def many(kind: Kind[T]) -> Kind[list[T]]:
@@ -188,8 +203,9 @@ def many(kind: Kind[T]) -> Kind[list[T]]:
             raise ValueError(f"expected {kind.says}, or a list with at least one")
         return _each(kind, value) if isinstance(value, list) else [kind.read(value)]
 
-    schema = {"anyOf": [kind.schema, {"type": "array", "minItems": 1, "items": kind.schema}]}
-    return Kind(f"{kind.says}, or a list of them", schema, read)
+    says = f"{kind.says}, or a list of them"
+    several = {"type": "array", "minItems": 1, "items": kind.schema, "title": says}
+    return Kind(says, {"anyOf": [kind.schema, several]}, read)
 
 
 def either(says: str, *kinds: Kind[Any]) -> Kind[Any]:
@@ -307,7 +323,7 @@ class Block:
             raise FieldError(faults)
 
     def check(self) -> list[tuple[str, str]]:
-        """What is wrong between fields ("one of a or b"), as pairs of key and sentence; none by default."""
+        """What is wrong between fields, as pairs of key (or "") and a whole sentence; none by default."""
         return []
 
     @classmethod

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from engine.field import Block
+from engine.field import Block, Misread
 from engine.problem import near
 from engine.scalar import InputRef, SecretRef
 from engine.template import is_template
@@ -174,9 +174,9 @@ def _said(error: ValidationError) -> Iterator[Fault]:
 
 def _meant(error: ValidationError) -> list[ValidationError]:
     """The complaints of the alternative that the author meant: of the list, where a list was written."""
+    kind = "array" if isinstance(error.instance, list) else "object" if isinstance(error.instance, dict) else ""
     for index, branch in enumerate(error.schema["anyOf"] if isinstance(error.schema, dict) else ()):
-        kind = "array" if isinstance(error.instance, list) else "object" if isinstance(error.instance, dict) else ""
-        if kind and branch.get("type") == kind:
+        if branch.get("type") == kind if kind else "enum" in branch:
             return [each for each in error.context or () if each.schema_path and each.schema_path[0] == index]
     return []
 
@@ -256,7 +256,7 @@ def _reading_faults(block: type[Block], values: Mapping[str, Json]) -> list[Faul
             try:
                 draft.__dict__[field.name] = field.kind.read(values[key])
             except ValueError as fault:
-                faults.append(_unread((key,), values[key], str(fault)))
+                faults.append(_unread((key,), values[key], fault))
     return faults or _checked(draft, later)
 
 
@@ -274,7 +274,10 @@ def _checked(draft: Block, later: set[str]) -> list[Fault]:
     ]
 
 
-def _unread(path: Path, value: Json, sentence: str) -> Fault:
+def _unread(path: Path, value: Json, fault: ValueError) -> Fault:
+    sentence = str(fault)
+    if isinstance(fault, Misread):
+        path, value, sentence = (*path, *fault.path), fault.value, fault.sentence
     message = f"{named(path)} is {found(value)}"
     expected = sentence.removeprefix("expected ")
     if expected == sentence:

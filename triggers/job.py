@@ -55,7 +55,7 @@ class JobTrigger(Trigger):
     every = default(DURATION, PACE, "How often to ask Chakra, while the job is running; 1 second at the least")
 
     def check(self) -> list[tuple[str, str]]:
-        return [("every", "expected 1 second or more")] if self.every < QUICKEST else []
+        return [("every", "every is less than 1 second, too often for Chakra")] if self.every < QUICKEST else []
 
     def watches(self, view: View) -> list[Watch]:
         return [Poll(fetch_job(job), self.every, subject=job, entity=f"job.{job}") for job in self._jobs(view)]

@@ -146,7 +146,7 @@ class TimePattern(Clocked):
     def check(self) -> list[tuple[str, str]]:
         hands = {"hours": self.hours, "minutes": self.minutes, "seconds": self.seconds}
         if not any(value is not None for value in hands.values()):
-            return [("", "expected at least one of hours, minutes and seconds")]
+            return [("", "none of hours, minutes and seconds is given; one of them is needed")]
         faults = []
         for hand, value in hands.items():
             try:

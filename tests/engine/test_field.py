@@ -139,9 +139,9 @@ def test_a_kind_reads_what_people_write(kind: str, value: Json, read: object) ->
         ("choice", "RED", 'expected one of red, green; did you mean "red"?'),
         ("choice", ["red"], 'expected one of red, green; did you mean "red"?'),
         ("many", [], "expected a number, or a list with at least one"),
-        ("many", [1, "x", 3], "expected a number (item 2 of the list)"),
+        ("many", [1, "x", 3], "expected a number (at item 2)"),
         ("listing", "a", "expected a list of text"),
-        ("listing", ["a", None], "expected text (item 2 of the list)"),
+        ("listing", ["a", None], "expected text (at item 2)"),
         ("either", "blue", "expected a colour or a number"),
     ],
 )

@@ -63,9 +63,9 @@ def test_the_reason_is_a_sentence_with_the_numbers() -> None:
 @pytest.mark.parametrize(
     ("threshold", "fault"),
     [
-        (Threshold(), "expected at least one of above and below"),
-        (Threshold(20, 10), "no number is above 20 and below 10; expected an above that is less than below"),
-        (Threshold(10, 10), "no number is above 10 and below 10; expected an above that is less than below"),
+        (Threshold(), "neither above nor below is given; one of them is needed"),
+        (Threshold(20, 10), "no number is above 20 and below 10; above must be less than below"),
+        (Threshold(10, 10), "no number is above 10 and below 10; above must be less than below"),
         (Threshold(10, 20), ""),
         (ABOVE, ""),
     ],
