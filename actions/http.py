@@ -24,6 +24,7 @@ from engine.plugin import (
     default,
     inside,
     masked,
+    near,
     optional,
     required,
 )
@@ -110,10 +111,14 @@ class HttpRequest(Action):
         if not host:
             return []
         if host not in hosts:
-            return [("url", f"the settings do not list the host {host}; it must stand below hosts: there")]
+            hint = near(host, hosts) or "whoever runs rulewheel adds it below hosts: in the settings"
+            return [("url", f'the settings do not list the host "{host}"; {hint}')]
         named = [held.get("!secret") for held in _values(data.get("headers")) if isinstance(held, Mapping)]
         return [
-            ("headers", f"the secret {name} may not be sent to {host}; the settings must list it below hosts: {host}:")
+            (
+                "headers",
+                f'the secret "{name}" may not be sent to {host}; whoever runs rulewheel binds it in the settings',
+            )
             for name in named
             if name and name not in hosts[host].get("secrets", [])
         ]

@@ -210,7 +210,7 @@ class Action(Block):
 
     @classmethod
     def forbidden(cls, data: Mapping[str, Json], hosts: Mapping[str, Mapping[str, Json]]) -> list[tuple[str, str]]:
-        """What the operator's settings do not allow of this step, as pairs of key and sentence; none by default.
+        """What the operator's settings do not allow of this step, as pairs of key and "what; remedy"; none by default.
 
         `data` is as written: values may be templates. `hosts` are those of the settings.
         """

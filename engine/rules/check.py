@@ -338,7 +338,8 @@ class _Rule:
         if self.known.hosts is None:
             return
         for key, sentence in plugin.forbidden(plain(data), self.known.hosts):
-            self._fault(Fault((*at, key), "not-permitted", sentence))
+            message, _, remedy = sentence.partition("; ")
+            self._fault(Fault((*at, key), "not-permitted", message, remedy=remedy))
 
     def _unknown(self, what: str, name: Json, at: Path, known: Mapping[str, Any], later: frozenset[str]) -> None:
         if name in later if isinstance(name, str) else False:

@@ -257,6 +257,11 @@ def published(registry: Registry) -> dict[str, Json]:
     """One JSON Schema of a rule file for editors, the same bytes for the same plugins."""
     shared = _Shared()
     rules = {"type": "array", "items": {"$ref": "#/$defs/rule"}}
+    mapping = {
+        "type": "object",
+        "patternProperties": {"^(rules|automation( .*)?)$": rules},
+        "additionalProperties": False,
+    }
     definitions: dict[str, Json] = {
         "template": _TEMPLATE,
         "rule": shared.block(RuleKeys),
@@ -269,7 +274,7 @@ def published(registry: Registry) -> dict[str, Json]:
     return {
         "$schema": _DIALECT,
         "title": "A rulewheel rule file",
-        "anyOf": [rules, {"type": "object", "properties": {"rules": rules, "automation": rules}}],
+        "anyOf": [rules, mapping, {"$ref": "#/$defs/rule"}],
         "$defs": {**definitions, **shared.definitions()},
     }
 

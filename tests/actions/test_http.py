@@ -93,3 +93,35 @@ def test_a_call_that_makes_no_sense_is_refused_in_words(fields: dict[str, Json],
     with pytest.raises(FieldError) as refused:
         planned(**fields)
     assert sentence in str(refused.value)
+
+
+SHOP = {"shop.example": {"secrets": ["shop_key"]}}
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ({"url": URL}, None),
+        ({"url": URL, "headers": {"X-Key": {"!secret": "shop_key"}, "X-Shop": "pune"}}, None),
+        ({"url": URL, "headers": "{{ headers }}"}, None),
+        ({"url": "https://{{ host }}/orders"}, None),
+        ({"url": "https://[/"}, None),
+        ({"url": "https://shop.exmple/"}, ("url", 'the host "shop.exmple"; did you mean "shop.example"?')),
+        ({"url": "https://127.0.0.1/"}, ("url", "whoever runs rulewheel adds it below hosts")),
+        (
+            {"url": URL, "headers": {"X-Key": {"!secret": "crm_key"}}},
+            ("headers", 'the secret "crm_key" may not be sent'),
+        ),
+    ],
+)
+def test_a_call_is_held_to_the_hosts_and_secrets_of_the_settings(
+    data: dict[str, Json], fault: tuple[str, str] | None
+) -> None:
+    told = HttpRequest.forbidden(data, SHOP)
+
+    if fault is None:
+        assert told == []
+    else:
+        ((key, sentence),) = told
+        assert key == fault[0]
+        assert fault[1] in sentence
