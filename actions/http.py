@@ -35,20 +35,23 @@ _PHONE_LIKE = re.compile(r"\+?\d{10,15}")
 
 
 def _headers(value: Json) -> dict[str, Json]:
-    for name, held in MAPPING.read(value).items():
+    given = MAPPING.read(value)
+    for name in given:
         if not _HEADER_NAME.fullmatch(str(name)):
             raise ValueError(f'expected names of headers, such as "Authorization"; "{name}" is none')
-        inside(name, _HEADER, held)
-    return dict(value)
+    return {name: inside(name, _HEADER, held) for name, held in given.items()}
 
 
 def _header(value: Json) -> Json:
-    if value is None or isinstance(value, bool | list) or (isinstance(value, str) and not value.isprintable()):
-        raise ValueError("expected one line of text, or !secret and its name")
-    return value
+    """Text, or a secret by name: `{"!secret": name}` in a rule, `{"secret": name}` for the connection."""
+    if isinstance(value, dict) and value.keys() == {"!secret"}:
+        return {"secret": value["!secret"]}
+    if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).isprintable():
+        return str(value)
+    raise ValueError("expected one line of text, or !secret and its name")
 
 
-_HEADER = Kind("one line of text", {}, _header)
+_HEADER: Kind[Json] = Kind("one line of text", {}, _header)
 HEADERS = Kind("a mapping of header names to texts or secrets", {"type": "object"}, _headers)
 
 

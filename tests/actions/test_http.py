@@ -6,7 +6,6 @@ import pytest
 
 from actions.http import HttpRequest
 from engine.plugin import FieldError, Json, Request
-from engine.source import SecretRef
 from tests.snapshot import Snapshot
 
 URL = "https://shop.example/orders"
@@ -60,7 +59,7 @@ def test_what_people_see_holds_no_header_value_no_query_and_no_phone_number() ->
     request = planned(
         url="https://ann:pw@shop.example/to/+919876543210/x?key=k",
         query={"token": "t"},
-        headers={"X-Key": SecretRef("shop_key"), "Accept": "text/plain"},
+        headers={"X-Key": {"!secret": "shop_key"}, "Accept": "text/plain"},
     )
     assert request.shown == {
         "method": "POST",
@@ -70,8 +69,10 @@ def test_what_people_see_holds_no_header_value_no_query_and_no_phone_number() ->
     assert planned().shown["url"] == URL
 
 
-def test_a_secret_in_a_header_stays_a_reference() -> None:
-    assert planned(headers={"X-Key": SecretRef("shop_key")}).body["headers"] == {"X-Key": SecretRef("shop_key")}
+def test_a_secret_in_a_header_stays_a_reference_and_may_stand_only_there() -> None:
+    headers = {"X-Key": {"!secret": "shop_key"}, "X-Shop": 7}
+    assert planned(headers=headers).body["headers"] == {"X-Key": {"secret": "shop_key"}, "X-Shop": "7"}
+    assert [key for key, field in HttpRequest.fields().items() if field.secret] == ["headers"]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,7 @@ def test_a_secret_in_a_header_stays_a_reference() -> None:
         ({"timeout": 0}, "timeout: a timeout of 0 seconds leaves no time for an answer"),
         ({"headers": {"X Key": "a"}}, 'headers: expected names of headers, such as "Authorization"; "X Key" is none'),
         ({"headers": {"X": "a\r\nHost: b"}}, 'headers: expected one line of text, or !secret and its name (at "X")'),
+        ({"headers": {"X": {"secret": "a"}}}, 'headers: expected one line of text, or !secret and its name (at "X")'),
         ({"headers": {"X": None}}, 'headers: expected one line of text, or !secret and its name (at "X")'),
         ({"headers": ["X"]}, "headers: expected a mapping of names to values"),
     ],

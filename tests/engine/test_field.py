@@ -20,6 +20,7 @@ from engine.field import (
     Block,
     FieldError,
     Kind,
+    Misread,
     choice,
     default,
     either,
@@ -231,6 +232,16 @@ def test_a_field_of_the_class_tells_about_itself() -> None:
     assert Parcel.to.says == "Who gets it"
     assert repr(Parcel.to.default) == "(required)"
     assert Parcel.to.value_when_left_out() is MISSING
+
+
+def test_what_is_wrong_deep_inside_is_named_by_its_path() -> None:
+    pairs = listing(listing(NUMBER))
+    with pytest.raises(Misread) as refused:
+        pairs.read([[1], [2, 3, "x"]])
+    assert refused.value.path == (1, 2)
+    assert refused.value.value == "x"
+    assert refused.value.sentence == "expected a number"
+    assert str(refused.value) == "expected a number (at item 2, item 3)"
 
 
 def test_the_schema_of_a_block_has_words_defaults_and_no_room_for_other_keys() -> None:
