@@ -54,6 +54,7 @@ class Reply:
         self._most = most
         self._size = 0
         self._head_read = False
+        self._lasting = False
         self._headers: dict[str, str] = {}
         self._body = bytearray()
         self.done = False
@@ -70,7 +71,7 @@ class Reply:
     def reusable(self) -> bool:
         """Whether the connection may carry another call: the answer ended where it said, and nothing followed."""
         clean = self.done and not self.cut and not self.stray and not self._bodiless and self.fault is None
-        return clean and bool(self._parser.should_keep_alive())
+        return clean and self._lasting
 
     def answer(self) -> Answer:
         """The answer as it was read. Raises what went wrong while reading it."""
@@ -117,6 +118,7 @@ class Reply:
         if self.done or self._parser.get_status_code() < 200:
             return
         self._head_read = True
+        self._lasting = bool(self._parser.should_keep_alive())  # the parser forgets it with the last byte
         self.done = self._bodiless
 
     def on_body(self, body: bytes) -> None:
