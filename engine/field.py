@@ -273,10 +273,10 @@ class Field(Generic[T]):
     def __get__(self, block: object, owner: type) -> T: ...
 
     def __get__(self, block: object | None, owner: type) -> Field[T] | T:
+        """The field itself, on the class; on a block its value stands in the way and this is never asked."""
         if block is None:
             return self
-        found: T = block.__dict__[self.name]
-        return found
+        raise AttributeError(f"{self.key} was not read")
 
 
 def required(kind: Kind[T], says: str, *, key: str = "", secret: bool = False) -> Field[T]:

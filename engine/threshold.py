@@ -73,8 +73,7 @@ class Threshold:
                 )
             case "left":
                 return f"{it} is not {self} any more{was}"
-            case "stays outside":
-                return f"{it} is not {self}"
+        return f"{it} is not {self}"
 
 
 _MOVEMENTS: dict[tuple[bool, bool], Movement] = {

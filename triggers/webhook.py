@@ -54,7 +54,7 @@ class WebhookTrigger(Trigger):
         "query": "What stood behind the question mark of the address, by name",
         "headers": "Harmless headers of the call by name in small letters, such as headers['x-request-id']",
     }
-    webhook_id = required(WEBHOOK_ID, "A name for the webhook; `rulewheel doctor` shows its address")
+    webhook_id = required(WEBHOOK_ID, "A name for the webhook; its address is made from it")
     allowed_methods = default(
         many(choice("GET", "HEAD", "POST", "PUT")), ["POST", "PUT"], "Methods of calls that count; others are ignored"
     )

@@ -244,6 +244,11 @@ def test_what_is_wrong_deep_inside_is_named_by_its_path() -> None:
     assert str(refused.value) == "expected a number (at item 2, item 3)"
 
 
+def test_a_value_that_was_not_read_is_missed() -> None:
+    with pytest.raises(AttributeError, match="PIN was not read"):
+        _ = Parcel.__new__(Parcel).pin
+
+
 def test_the_schema_of_a_block_has_words_defaults_and_no_room_for_other_keys() -> None:
     schema = Parcel.schema()
     Draft202012Validator.check_schema(schema)

@@ -60,6 +60,7 @@ def test_every_name_of_the_engine_that_is_taken_in_is_handed_on() -> None:
 def test_a_plugin_that_forgot_its_method_says_so() -> None:
     with pytest.raises(NotImplementedError):
         Action({}).plan(Snapshot())
+    assert Action.forbidden({}, {}) == []
     with pytest.raises(NotImplementedError):
         Trigger({}).watches(Snapshot())
     with pytest.raises(NotImplementedError):
