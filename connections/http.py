@@ -25,7 +25,7 @@ _NOT_SHOWN: Final = frozenset(("set-cookie", "authorization"))
 class HttpConnection(Connection):
     """Performs `request`: {method, url, headers, body or json, expect}.
 
-    A header is text or `{"!secret": name}`. `json` is sent as JSON, `body` as text. `expect` lists statuses beside 2xx
+    A header is text or `{"secret": name}`. `json` is sent as JSON, `body` as text. `expect` lists statuses beside 2xx
     (of 3xx and 4xx) that count as an answer. Answer: {"status", "headers", "json" or "text"}.
     """
 
@@ -144,9 +144,9 @@ class _Call:
 
     def _value(self, value: Json) -> str:
         if _is_secret(value):
-            return self._secret(value["!secret"])
+            return self._secret(value["secret"])
         if isinstance(value, Mapping | list) or value is None:
-            raise ValueError('the value of a header is text or {"!secret": name}')
+            raise ValueError('the value of a header is text or {"secret": name}')
         return str(value)
 
     def _secret(self, name: str) -> str:
@@ -190,7 +190,7 @@ def _leaves(value: Json) -> Iterator[Json]:
 
 
 def _is_secret(value: Json) -> bool:
-    return isinstance(value, Mapping) and value.keys() == {"!secret"} and isinstance(value["!secret"], str)
+    return isinstance(value, Mapping) and value.keys() == {"secret"} and isinstance(value["secret"], str)
 
 
 def _expected(given: Json) -> frozenset[int]:
