@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 from engine.plugin import (
     ANYTHING,
@@ -110,12 +110,16 @@ class HttpRequest(Action):
 
     @classmethod
     def forbidden(cls, data: Mapping[str, Json], hosts: Mapping[str, Mapping[str, Json]]) -> list[tuple[str, str]]:
-        host = _host(data.get("url"))
-        if not host:
+        parts = _parts(data.get("url"))
+        if parts is None or not parts.hostname:
             return []
-        if host not in hosts:
+        host = parts.hostname
+        rights = hosts.get(parts.netloc.rpartition("@")[2].lower(), hosts.get(host))
+        if rights is None:
             hint = near(host, hosts) or "whoever runs rulewheel adds it below hosts: in the settings"
             return [("url", f'the settings do not list the host "{host}"; {hint}')]
+        if parts.scheme == "http" and not rights.get("http"):
+            return [("url", f"the settings let {host} be called by https only; write https:// here")]
         named = [held.get("!secret") for held in _values(data.get("headers")) if isinstance(held, Mapping)]
         return [
             (
@@ -123,7 +127,7 @@ class HttpRequest(Action):
                 f'the secret "{name}" may not be sent to {host}; whoever runs rulewheel binds it in the settings',
             )
             for name in named
-            if name and name not in hosts[host].get("secrets", [])
+            if name and name not in rights.get("secrets", [])
         ]
 
     def plan(self, view: View) -> list[Plan]:
@@ -142,13 +146,13 @@ class HttpRequest(Action):
         ]
 
 
-def _host(url: Json) -> str:
-    """The host of an address, or nothing where a template will say it."""
+def _parts(url: Json) -> SplitResult | None:
+    """An address in parts, or None where a template will say its host."""
     try:
-        host = urlsplit(url).hostname if isinstance(url, str) else None
+        parts = urlsplit(url) if isinstance(url, str) else None
+        return None if parts is None or "{" in parts.netloc or parts.port == 0 else parts
     except ValueError:
-        return ""
-    return "" if host is None or "{" in host else host
+        return None
 
 
 def _values(headers: Json) -> list[Json]:

@@ -97,7 +97,7 @@ def test_a_call_that_makes_no_sense_is_refused_in_words(fields: dict[str, Json],
     assert sentence in str(refused.value)
 
 
-SHOP = {"shop.example": {"secrets": ["shop_key"]}}
+SHOP: dict[str, dict[str, Json]] = {"shop.example": {"secrets": ["shop_key"]}, "crm.example:8443": {"http": True}}
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,9 @@ SHOP = {"shop.example": {"secrets": ["shop_key"]}}
         ({"url": URL, "headers": "{{ headers }}"}, None),
         ({"url": "https://{{ host }}/orders"}, None),
         ({"url": "https://[/"}, None),
+        ({"url": "http://crm.example:8443/"}, None),
+        ({"url": "https://crm.example/"}, ("url", 'the host "crm.example"')),
+        ({"url": "http://shop.example/"}, ("url", "by https only")),
         ({"url": "https://shop.exmple/"}, ("url", 'the host "shop.exmple"; did you mean "shop.example"?')),
         ({"url": "https://127.0.0.1/"}, ("url", "whoever runs rulewheel adds it below hosts")),
         (
