@@ -12,6 +12,7 @@ from engine.plugin import (
     Kind,
     Plan,
     SetState,
+    State,
     View,
     choice,
     default,
@@ -20,6 +21,8 @@ from engine.plugin import (
     optional,
     required,
 )
+
+GIVEN_UP = ("gone", "stalled")
 
 _JOB = "19632427-908f-4bf3-a6f5-69b9a0bbfc63"
 _OTHER = "5a04ce9f-9d61-4a6d-97bf-7b24ab2dd8b1"
@@ -35,7 +38,11 @@ JOB = Kind(f'the id of a background job, such as "{_JOB}"', {"type": "string"}, 
 
 
 class JobWatch(Action):
-    """Makes a job known, so that triggers on `job: any` look after it. Chakra offers no list of jobs."""
+    """Makes a job known, so that triggers on `job: any` look after it. Chakra offers no list of jobs.
+
+    A job that is known already stays as it is; one that was given up, because Chakra did not know it or it did not
+    move any more, is looked after again.
+    """
 
     name = "job.watch"
     job = required(many(JOB), "The id of the job, or a list of ids")
@@ -55,7 +62,11 @@ class JobWatch(Action):
 
     def plan(self, view: View) -> list[Plan]:
         entities = [f"job.{job}" for job in dict.fromkeys(self.job)]
-        return [SetState(entity, "watched", {}) for entity in entities if view.state(entity) is None]
+        return [SetState(entity, "watched", {}) for entity in entities if _unwatched(view.state(entity))]
+
+
+def _unwatched(state: State | None) -> bool:
+    return state is None or state.state in GIVEN_UP
 
 
 class JobEntries(Action):

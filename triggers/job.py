@@ -31,7 +31,7 @@ from engine.plugin import (
 )
 
 STATUSES = ("INVALID", "NOT_STARTED", "SUCCESS", "ERROR")
-OVER = ("finished", "gone")
+OVER = ("finished", "gone", "stalled")
 PACE = timedelta(seconds=30)
 QUICKEST = timedelta(seconds=1)
 

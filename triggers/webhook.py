@@ -50,7 +50,7 @@ class WebhookTrigger(Trigger):
     gives = {
         "webhook_id": "The id of the webhook",
         "json": "What the caller sent, if it was JSON",
-        "data": "The fields of the form, if the caller sent one",
+        "data": "What the caller sent if it was not JSON: the fields of a form by name, or text",
         "query": "What stood behind the question mark of the address, by name",
         "headers": "Harmless headers of the call by name in small letters, such as headers['x-request-id']",
     }

@@ -20,6 +20,11 @@ def test_a_job_that_is_known_stays_as_it_is(state: str) -> None:
     assert JobWatch({"job": "a"}).plan(Snapshot({"job.a": state})) == []
 
 
+@pytest.mark.parametrize("state", ["gone", "stalled"])
+def test_a_job_that_was_given_up_is_watched_again(state: str) -> None:
+    assert JobWatch({"job": "a"}).plan(Snapshot({"job.a": state})) == [SetState("job.a", "watched", {})]
+
+
 def test_entries_are_a_read_with_our_own_skip_and_limit() -> None:
     (plan,) = JobEntries({"job": "a", "status": "ERROR", "limit": "20", "skip": 40}).plan(Snapshot())
     assert plan == job_entries("a", "ERROR", skip=40, limit=20)

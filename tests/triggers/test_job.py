@@ -135,7 +135,7 @@ def test_the_reason_names_status_job_and_numbers() -> None:
 
 
 def test_any_asks_for_every_known_job_that_is_not_over() -> None:
-    known = {"a": "watched", "b": "running", "c": "finished", "d": "gone"}
+    known = {"a": "watched", "b": "running", "c": "finished", "d": "gone", "e": "stalled"}
     assert polls(entries(), **known) == ["a", "b"]
     assert polls(entries()) == []
     assert polls(entries(job=["b", "any"]), **known) == ["a", "b"]
