@@ -70,7 +70,7 @@ MEANINGS: Final[Mapping[int, str]] = {
 }
 
 _MARKED = re.compile(r"(?:\(#|\bcode\W{1,4})([0-9]{1,6})\b", re.IGNORECASE)
-_BARE = re.compile(r"(?<![0-9.+-])([0-9]{5,6})(?![0-9.-])")
+_BARE = re.compile(r"(?<![0-9.+-])([0-9]{5,6})(?![0-9]|[.-][0-9])")
 _PHONE = re.compile(r"\+?[0-9](?:[ ().-]{0,2}[0-9]){6,}")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 _AFTER = re.compile(r"retry after ([0-9]{1,9}) ?ms", re.IGNORECASE)
