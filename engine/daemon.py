@@ -23,7 +23,7 @@ from engine.log import Log
 from engine.plugin import Connection, Tools
 from engine.problem import Problem, ProblemError
 from engine.records import ProgramRecord
-from engine.rules.check import Known
+from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.rules.program import program_from_record
 from engine.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.problem import Problem
 from engine.rules.book import Shelf, make_book, read_tree
-from engine.rules.check import Known
+from engine.rules.known import Known
 from engine.rules.model import Program
 
 REMOVAL_COUNTS_AFTER = timedelta(seconds=5)

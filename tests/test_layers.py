@@ -20,7 +20,7 @@ HOUSE = """
 1   budget operators dates texts lists functions sandbox grammar template
 1   threshold calendar plugin
 2   registry judge secret settings
-3   rules/model rules/schema rules/blueprint rules/names rules/program rules/normalise rules/check rules/book
+3   rules/model rules/schema rules/blueprint rules/names rules/known rules/program rules/normalise rules/complaints rules/check rules/book
 4   scope states match conditions runs/frames runs/course runs/calls runs/steps
 4   runs/modes runs/limits runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer journal/sqlite journal/postgres

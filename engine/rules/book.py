@@ -12,7 +12,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from engine.problem import Place, Problem
-from engine.rules.check import Checked, Known, check_file, named_twice
+from engine.rules.check import Checked, check_file, named_twice
+from engine.rules.known import Known
 from engine.rules.model import Book, Program
 from engine.source import DEFAULT, read
 

@@ -34,10 +34,6 @@ class Names:
         """No names at all."""
         return Names(roots=set(), is_limited=True)
 
-    def lenient(self) -> Names:
-        """The same names, with whatever `trigger` may hold."""
-        return Names(set(self.roots), None)
-
     def with_names(self, *names: str) -> Names:
         """The same names and some more."""
         return Names(self.roots | set(names), self.trigger)

@@ -86,6 +86,7 @@ class TriggerKeys(Block):
     alias = optional(WORD, "A name for people")
     enabled = optional(FLAG, "Whether the trigger is on")
     variables = optional(MAPPING, "Names for values, worked out when this trigger fires")
+    dedupe = optional(TEXT, "A template, such as the id of an order: what gives the same again is not handled again")
     note = optional(ANYTHING, "A remark for people")
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from engine.problem import render
 from engine.registry import Registry
-from engine.rules.check import Known, check_file
+from engine.rules.check import check_file
+from engine.rules.known import Known
 from engine.source import read
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))

@@ -21,7 +21,8 @@ from engine.plugin import (
 )
 from engine.problem import render
 from engine.registry import Registry
-from engine.rules.check import Checked, Known, check_file
+from engine.rules.check import Checked, check_file
+from engine.rules.known import Known
 from engine.source import read
 
 
@@ -72,6 +73,8 @@ class Call(Action):
 
     @classmethod
     def forbidden(cls, data: Mapping[str, Json], hosts: Mapping[str, Mapping[str, Json]]) -> list[tuple[str, str]]:
+        if data["host"] == "explode":
+            raise RuntimeError("boom")
         return [] if data["host"] in hosts else [("host", f"the settings do not list the host {data['host']}")]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.rules.check import Known, check_file, slug
+from engine.rules.check import check_file, slug
+from engine.rules.known import Known
 from engine.settings import Defaults, Settings
 from engine.source import read
 from tests.engine.rules.plugins import KNOWN, REGISTRY, Entries, checked, printed, told
@@ -208,17 +209,36 @@ def test_error_is_known_only_where_the_rule_failed() -> None:
     assert len(told(steps("- {action: log.write, data: {message: '{{ error }}'}}"))) == 1
 
 
-def test_variables_of_rule_and_trigger_and_templates_of_rule_keys_are_looked_at() -> None:
+def test_templates_of_triggers_and_of_the_rules_own_keys_are_looked_at() -> None:
     text = (
         "- id: a\n"
         "  triggers:\n"
-        "    - {trigger: job.entries, job: x, status: ERROR, above: 5, variables: {x: '{{ trigger.count }}'}}\n"
-        "  variables: {y: '{{ trigger.cuont }}'}\n"
-        "  per: '{{ trigger.jb }}'\n"
+        "    - trigger: job.entries\n"
+        "      job: x\n"
+        "      status: ERROR\n"
+        "      above: 5\n"
+        "      variables: {x: '{{ trigger.count }}', y: '{{ x }} {{ trigger.cuont }}'}\n"
+        "      dedupe: '{{ trigger.jb }} {{ y }}'\n"
+        "  variables: {z: '{{ trigger.cuont }} {{ y }}'}\n"
+        "  per: '{{ trigger.jb }} {{ z }}'\n"
         "  actions: []\n"
     )
 
-    assert [said.split()[0] for said in told(text)] == ["4:22", "5:12"]
+    assert [said.split(":")[0] for said in told(text)] == ["7", "8", "9", "10"]
+
+
+def test_whether_a_trigger_is_on_is_worked_out_once() -> None:
+    for enabled, words in (("{{ trigger.id }}", "undefined-name"), ("{{ 1 / 0 }}", "template-fails"), ("{{", "bad-")):
+        (said,) = told(f"- id: a\n  triggers: [{{{FIELDS}, above: 5, enabled: '{enabled}'}}]\n  actions: []\n")
+
+        assert words in said
+
+
+def test_a_plugin_that_cannot_check_a_step_is_told_and_stops_nothing() -> None:
+    found = checked(steps("- {action: host.call, data: {host: explode}}") + "\n" + RULE)
+
+    assert [problem.message for problem in found.problems] == ['the action "host.call" cannot be checked: boom']
+    assert len(found.programs) == 1
 
 
 def test_a_rule_needs_an_id_or_an_alias() -> None:

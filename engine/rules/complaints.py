@@ -1,0 +1,180 @@
+"""What is wrong with one rule: its values, templates, names and secrets, told where the author wrote them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import re2
+
+from engine.field import Block
+from engine.judge import Fault, Path, block_faults, found, stands_for_any
+from engine.problem import Place, Problem, near
+from engine.rules.known import Known
+from engine.rules.names import Names
+from engine.rules.normalise import Draft
+from engine.rules.schema import ActionStep
+from engine.scalar import InputRef, SecretRef
+from engine.source import Source
+from engine.template import Template, TemplateProblem, is_template
+from engine.values import Json
+
+_LONGEST_BLOCK = 60
+_CLOCK = re.compile(r"\b(now|utcnow|today_at|relative_time|time_since|time_until)\s*\(")
+
+
+class Complaints:
+    """The problems of one rule; every path that is handed in is canonical."""
+
+    def __init__(self, draft: Draft, source: Source, known: Known) -> None:
+        self._draft = draft
+        self._source = source
+        self._known = known
+        self._lines = source.places.lines
+        self.problems: list[Problem] = [problem_of(fault, source) for fault in draft.faults]
+
+    @property
+    def fatal(self) -> bool:
+        """Whether one of them keeps the rule from running."""
+        return any(problem.severity == "error" for problem in self.problems)
+
+    def block(self, block: type[Block], values: Json, at: Path, beside: type[Block] | None = None) -> bool:
+        """Judges a mapping by a block; whether it is right. `beside` are keys that stand in the same mapping."""
+        if not isinstance(values, dict):
+            return False
+        faults = block_faults(block, values)
+        for fault in faults:
+            if beside is not None and fault.code == "unknown-key":
+                fault = _with_keys(fault, block, beside)
+            self.fault(replace(fault, path=(*at, *fault.path)))
+        self._secrets(block, values, at)
+        return not faults
+
+    def _secrets(self, block: type[Block], values: dict[str, Json], at: Path) -> None:
+        fields = block.fields()
+        for key, value in values.items():
+            if key not in fields or "of" in fields[key].kind.schema or fields[key] is ActionStep.data:
+                continue  # judged on their own
+            for path, reference in _references(value, (*at, key)):
+                self._reference(reference, path, fields[key].secret)
+
+    def _reference(self, reference: SecretRef | InputRef, path: Path, welcome: bool) -> None:
+        if isinstance(reference, InputRef):
+            message = f'"!input {reference.name}" stands outside a blueprint'
+            self.fault(Fault(path, "input-not-here", message, remedy="write the value itself here"))
+        elif not welcome:
+            remedy = "a secret goes only into the headers of a call, and into the settings"
+            self.fault(Fault(path, "secret-not-here", f'the secret "{reference.name}" may not go here', remedy=remedy))
+        elif self._known.secrets is not None and reference.name not in self._known.secrets:
+            message = f'there is no secret "{reference.name}"'
+            remedy = near(reference.name, self._known.secrets) or f'add a line "{reference.name}: …" to secrets.yaml'
+            self.fault(Fault(path, "unknown-secret", message, remedy=remedy))
+
+    def variables(self, variables: Json, at: Path, names: Names) -> None:
+        """Values in order; each may read those before it."""
+        for name, value in variables.items() if isinstance(variables, dict) else ():
+            self.templates(value, (*at, name), names)
+            names.add(name)
+
+    def templates(self, value: Json, at: Path, names: Names) -> None:
+        """Every template inside a value: how it is written, and which names it reads."""
+        if isinstance(value, str):
+            if is_template(value):
+                self._template(value, at, names)
+        elif isinstance(value, dict):
+            for key, part in value.items():
+                self.templates(key, (*at, key), names)
+                self.templates(part, (*at, key), names)
+        elif isinstance(value, list):
+            for index, part in enumerate(value):
+                self.templates(part, (*at, index), names)
+
+    def _template(self, text: str, at: Path, names: Names) -> None:
+        try:
+            template = Template.parse(text)
+        except TemplateProblem as error:
+            place = self._place_in(text, at, error.line, error.column, error.subject)
+            self.problems.append(
+                Problem("bad-template", error.message, place, expected=error.expected, remedy=error.remedy)
+            )
+            return
+        if names.is_limited and (clock := _CLOCK.search(text)):
+            message = f"`{clock[1]}` cannot be asked here"
+            remedy = "a template of a trigger is worked out once, when the rule is read; write a fixed value"
+            self.fault(Fault(at, "no-clock-here", message, remedy=remedy))
+        for read in template.reads:
+            complaint = None if read.optional else names.complaint(read.path)
+            if complaint is not None:
+                place = self._place_in(text, at, read.line, read.column, read.path)
+                self.problems.append(replace(complaint, place=place))
+
+    def _place_in(self, text: str, at: Path, line: int, column: int, subject: str) -> Place:
+        """Where a spot inside a template stands in the file; the template itself where that cannot be told."""
+        value = self._source.places.value(self._draft.written_at(at))
+        lines = text.split("\n")
+        whole = lines[line - 1] if 0 < line <= len(lines) and column > 0 else ""
+        for words, offset in ((whole, column), (subject, 1)):
+            spot = self._written_from(value, words) if words else None
+            if spot is not None:
+                return Place(value.file, spot[0], spot[1] + offset, max(1, len(subject)))
+        return value
+
+    def _written_from(self, value: Place, words: str) -> tuple[int, int] | None:
+        """The line (from 1) and column (from 0) where these words next stand, from the value's place on."""
+        for number, here in enumerate(self._lines[value.line - 1 : value.line + _LONGEST_BLOCK], value.line):
+            start = here.find(words, value.column - 1 if number == value.line else 0)
+            if start >= 0:
+                return number, start
+        return None
+
+    def fault(self, fault: Fault) -> None:
+        """Takes a fault at a canonical path down as a problem at the author's place."""
+        written = self._draft.written_at(fault.path)
+        also = tuple((self._draft.written_at(path), word) for path, word in fault.also)
+        self.problems.append(problem_of(replace(fault, path=written, also=also), self._source))
+
+    def expression(self, pattern: Json, at: Path) -> None:
+        """A regular expression of the linear-time kind."""
+        if not isinstance(pattern, str) or stands_for_any(pattern):
+            return
+        options = re2.Options()
+        options.log_errors = False
+        try:
+            re2.compile(pattern, options)
+        except re2.error as error:
+            said = error.args[0] if error.args else ""
+            said = said.decode() if isinstance(said, bytes) else str(said)
+            message = f'"matches" is {found(pattern)}, which is not a regular expression: {said}'
+            remedy = "look-around and back-references do not exist here; a plain word is found as it stands"
+            self.fault(Fault(at, "bad-expression", message, remedy=remedy))
+
+
+def problem_of(fault: Fault, source: Source) -> Problem:
+    """The fault, whose paths are paths in the file, with its place."""
+    return Problem(
+        fault.code,
+        fault.message,
+        source.places.key(fault.path) if fault.at_key else source.places.value(fault.path),
+        expected=fault.expected,
+        remedy=fault.remedy,
+        also=tuple((source.places.key(path), word) for path, word in fault.also),
+    )
+
+
+def _with_keys(fault: Fault, block: type[Block], beside: type[Block]) -> Fault:
+    known = [*block.fields(), *beside.fields()]
+    return replace(
+        fault, expected=f"one of {', '.join(known)}", remedy=fault.remedy or near(str(fault.path[-1]), known)
+    )
+
+
+def _references(value: Json, path: Path) -> Iterator[tuple[Path, SecretRef | InputRef]]:
+    if isinstance(value, SecretRef | InputRef):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _references(part, (*path, key))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _references(part, (*path, index))

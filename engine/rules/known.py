@@ -1,0 +1,30 @@
+"""What rules may refer to, as the checker is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.registry import Registry
+from engine.settings import Settings
+from engine.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What rules may refer to: plugins, hosts and the names of secrets (None: not known, so not judged)."""
+
+    registry: Registry
+    hosts: Mapping[str, Mapping[str, Json]] | None = None
+    secrets: frozenset[str] | None = None
+    defaults: Mapping[str, Json] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Known:
+        """What rules may refer to under these settings."""
+        defaults: dict[str, Json] = {"mode": settings.defaults.mode}
+        if settings.defaults.max is not None:
+            defaults["max"] = settings.defaults.max
+        if settings.defaults.valid_for is not None:
+            defaults["valid_for"] = settings.defaults.valid_for.total_seconds()
+        return cls(settings.registry, settings.hosts, settings.secrets.names, defaults)
