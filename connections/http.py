@@ -10,8 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import httpcore
 
-from connections.pool import Answer, Host, Pool, classify, encoded, judge, repeatable
-from connections.pool.address import Reach
+from connections.pool import Answer, Host, Pool, Reach, classify, encoded, judge, repeatable
 from engine.plugin import Accepted, Connection, Json, Operation, Outcome, Refused, Request, Tools, Waiting, near
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -8,7 +8,7 @@ lost its connection for ever, and it costs 0.16 to 0.4 ms of CPU a request where
 
 from __future__ import annotations
 
-from connections.pool.address import AddressForbidden, Host, resolved
+from connections.pool.address import AddressForbidden, Host, Reach, resolved
 from connections.pool.answer import Answer
 from connections.pool.outcome import classify, judge, repeatable, retry_after
 from connections.pool.pool import Limits, Pool
@@ -20,6 +20,7 @@ __all__ = [
     "Host",
     "Limits",
     "Pool",
+    "Reach",
     "SendByPassed",
     "classify",
     "encoded",

@@ -13,7 +13,7 @@ import httpcore
 
 from connections.pool.address import Host, Resolve, resolved, vetted
 from connections.pool.answer import Answer
-from connections.pool.wire import Patience, Reply, Stale, Wire, written
+from connections.pool.wire import Patience, Reply, Wire, written
 from engine.plugin import Clock
 
 
@@ -147,18 +147,11 @@ class Pool:
     async def _asked(
         self, lane: _Lane, host: Host, message: bytes, bodiless: bool, patience: Patience, send_by: datetime | None
     ) -> Answer:
-        while True:
-            wire = lane.take() or await self._connected(host, patience)
-            reply = Reply(bodiless, self._limits.answer)
-            try:
-                answer = await wire.ask(message, reply, patience, send_by)
-            except Stale:  # nothing was sent; a new connection that is closed at once is no connection
-                if not wire.used:
-                    raise httpcore.ConnectError(f"{host.name} closed the connection before the request") from None
-                continue
-            if wire.open:
-                lane.keep(wire)
-            return answer
+        wire = lane.take() or await self._connected(host, patience)
+        answer = await wire.ask(message, Reply(bodiless, self._limits.answer), patience, send_by)
+        if wire.open:
+            lane.keep(wire)
+        return answer
 
     async def _connected(self, host: Host, patience: Patience) -> Wire:
         """A new connection to the first vetted address that answers; the time is shared between them."""

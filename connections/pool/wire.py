@@ -24,10 +24,6 @@ class SendByPassed(Exception):
     """The request did not leave: its `send_by` was over when its first byte was about to."""
 
 
-class Stale(Exception):
-    """The connection was closed, or spoke unasked, before anything was sent on it."""
-
-
 def encoded(headers: Mapping[str, str]) -> bytes:
     """Header lines as they are sent. Raises ValueError for names or values that HTTP cannot carry."""
     for name, value in headers.items():
@@ -146,13 +142,15 @@ class Wire(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._paused = False
         self._active = 0.0
-        self.used = False
+        self._given_up = False
         self.open = False
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.open = True
+        self.open = not self._given_up
+        if self._given_up:
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._reply is None or self._reply.over:
@@ -180,6 +178,7 @@ class Wire(asyncio.Protocol):
     def abort(self) -> None:
         """Lets go of the connection at once."""
         self.open = False
+        self._given_up = True
         if self._transport is not None:
             self._transport.abort()
         elif not self.closed.done():
@@ -188,8 +187,8 @@ class Wire(asyncio.Protocol):
     async def ask(self, message: bytes, reply: Reply, patience: Patience, send_by: datetime | None) -> Answer:
         """Writes the request and reads the answer; the connection is closed unless it may be used again.
 
-        Raises Stale or SendByPassed while surely nothing was sent, else httpcore's ReadTimeout, WriteTimeout,
-        ReadError, RemoteProtocolError.
+        Raises httpcore.ConnectError or SendByPassed while surely nothing was sent, else httpcore's ReadTimeout,
+        WriteTimeout, ReadError, RemoteProtocolError.
         """
         try:
             self._send(message, reply, patience, send_by)
@@ -206,11 +205,10 @@ class Wire(asyncio.Protocol):
 
     def _send(self, message: bytes, reply: Reply, patience: Patience, send_by: datetime | None) -> None:
         if not self.open or self._transport is None:
-            raise Stale
+            raise httpcore.ConnectError("the connection closed before the request was sent")
         if send_by is not None and patience.clock.now() > send_by:
             raise SendByPassed("not sent: it was too late to send it safely")
         self._reply = reply
-        self.used = True
         self._active = asyncio.get_running_loop().time()
         self._transport.write(message)
 
