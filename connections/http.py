@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -68,11 +70,8 @@ class HttpConnection(Connection):
             outcome = Accepted(proof=f"status {answer.status}")
         if isinstance(outcome, Accepted):
             return Accepted(call.shown(answer), outcome.proof)
-        return (
-            Refused(f"{call.host.name}: {outcome.reason}", call.shown(answer))
-            if isinstance(outcome, Refused)
-            else outcome
-        )
+        told = replace(outcome, reason=f"{call.host.name}: {outcome.reason}")
+        return replace(told, answer=call.shown(answer)) if isinstance(told, Refused) else told
 
 
 class _SecretMissing(Exception):
@@ -103,13 +102,19 @@ class _Call:
         found: dict[str, Json] = {"status": answer.status, "headers": headers}
         if not answer.readable:
             return {**found, "text": None}
-        clean = Answer(answer.status, answer.headers, self._without(answer.text()).encode("utf-8", "replace"))
+        clean = self._cleaned(answer)
         if "json" in answer.headers.get("content-type", ""):
             try:
                 return {**found, "json": clean.json()}
             except ValueError:
                 pass
-        return {**found, "text": clean.body.decode()}
+        return {**found, "text": clean.text()}
+
+    def _cleaned(self, answer: Answer) -> Answer:
+        if not self._secrets:
+            return answer
+        headers = {"content-type": answer.headers.get("content-type", "").partition(";")[0]}
+        return Answer(answer.status, headers, self._without(answer.text()).encode("utf-8", "replace"))
 
     def _without(self, text: str) -> str:
         for form in (form for secret in self._secrets for form in _forms(secret)):
@@ -117,10 +122,7 @@ class _Call:
         return text
 
     def _allowed(self, url: str) -> Mapping[str, Json]:
-        host = Host.of(url)
-        parts = urlsplit(url)
-        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-        self.target = path + (f"?{quote(parts.query, safe='/?%:@!$&()*+,;=~-._[]')}" if parts.query else "")
+        host, self.target = _address(url)
         named = f"{host.name}:{host.port}"
         rights = self._tools.hosts.get(named, self._tools.hosts.get(host.name))
         if rights is None:
@@ -158,6 +160,15 @@ class _Call:
             raise _SecretMissing(f'not sent: there is no secret "{name}"; add it to secrets.yaml') from None
         self._secrets.append(found)
         return found
+
+
+@lru_cache(maxsize=1024)
+def _address(url: str) -> tuple[Host, str]:
+    """The host of a web address, and its path and query as they are sent."""
+    host, parts = Host.of(url), urlsplit(url)
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    query = quote(parts.query, safe="/?%:@!$&'()*+,;=~-._[]")
+    return host, f"{path}?{query}" if query else path
 
 
 def _method(given: Json) -> str:

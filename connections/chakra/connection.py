@@ -129,8 +129,6 @@ class ChakraConnection(Connection):
         except Exception as error:
             return classify(error)
 
-    # Messages
-
     async def _send(self, request: Request, operation: Operation) -> Outcome:
         plugin, number = requests.path_of(self.plugin_id), requests.path_of(self.phone_number_id)
         path = f"/v1/ext/plugin/whatsapp/{plugin}/api/{self.api_version}/{number}/messages"
@@ -166,8 +164,6 @@ class ChakraConnection(Connection):
         if isinstance(outcome, Waiting):
             return Waiting(f"Chakra refused the token: {reason(answer, self.token)}", problem=outcome.problem)
         return Unsure(reason(answer, self.token))
-
-    # Jobs
 
     async def _counts(self, request: Request) -> Outcome:
         job = str(request.body["job"])
@@ -215,8 +211,6 @@ class ChakraConnection(Connection):
         if any("not found" in error.lower() for error in envelope.errors):
             return Refused(reason(answer, self.token), {"status": answer.status, "code": None})
         return Waiting(reason(answer, self.token), problem="failing")
-
-    # Doctor
 
     async def doctor(self) -> list[Finding]:
         """Looks whether Chakra can be reached, takes the token, agrees about the time, and whether ids look right."""

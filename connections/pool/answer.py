@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 from typing import NoReturn
 
 from engine.plugin import Json
@@ -27,10 +28,8 @@ class Answer:
 
     def text(self) -> str:
         """The body as text; what its encoding does not explain becomes a replacement character."""
-        message = Message()
-        message["content-type"] = self.headers.get("content-type", "")
         try:
-            return self.body.decode(message.get_content_charset("utf-8"), "replace")
+            return self.body.decode(_charset(self.headers.get("content-type", "")), "replace")
         except (LookupError, ValueError):
             return self.body.decode("utf-8", "replace")
 
@@ -45,6 +44,13 @@ class Answer:
         if b"\\ud" in self.body.lower():
             return _without_half_characters(found)
         return found
+
+
+@lru_cache(maxsize=64)
+def _charset(content_type: str) -> str:
+    message = Message()
+    message["content-type"] = content_type
+    return message.get_content_charset("utf-8")
 
 
 def _no_number(word: str) -> NoReturn:
