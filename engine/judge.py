@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -26,6 +27,7 @@ Path = tuple[Step, ...]
 Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError]]
 
 _PHONE_LIKE = re.compile(r"\+?\d[\d ().-]{6,}\d")
+MOST_FAULTS = 100
 _LONGEST_SHOWN = 60
 
 
@@ -131,7 +133,8 @@ class Judge:
 
     def faults(self, value: Json) -> list[Fault]:
         """What is wrong with the value, in the order in which it is written."""
-        return _without_echoes([fault for error in self._validator.iter_errors(value) for fault in _said(error)])
+        errors = islice(self._validator.iter_errors(value), MOST_FAULTS)
+        return _without_echoes([fault for error in errors for fault in _said(error)])
 
 
 def _without_echoes(faults: list[Fault]) -> list[Fault]:

@@ -15,7 +15,7 @@ from engine.field import FieldError
 from engine.judge import Fault, Path, found
 from engine.plugin import Action, Trigger
 from engine.problem import Place, Problem, near
-from engine.rules.complaints import Complaints, problem_of
+from engine.rules.complaints import Complaints, problem_of, too_many
 from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.rules.names import Names
@@ -36,6 +36,8 @@ from engine.source import Source
 from engine.template import TemplateProblem, is_template
 from engine.values import Json
 
+MOST_BROKEN = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -52,28 +54,60 @@ class Checked:
 def check_file(source: Source, known: Known) -> Checked:
     """The programs and problems of one file; never raises for what is in it."""
     rules, faults = rules_in(source.value)
-    problems = [*source.problems, *(problem_of(fault, source) for fault in faults)]
-    unnamed = any(problem.severity == "error" for problem in problems)
-    programs: dict[str, Program] = {}
-    places: dict[str, Place] = {}
-    broken: set[str] = set()
-    for number, (path, raw) in enumerate(rules):
-        rule = _Rule(normalised(raw, path), source, known)
-        made = rule.program(_text_of(source, path, rules[number + 1][0] if number + 1 < len(rules) else None))
-        problems += rule.told.problems
-        place = source.places.value((*path, rule.named_by)) if rule.named_by else source.places.value(path)
-        if rule.id and rule.id in places:
-            problems.append(named_twice(rule.id, place, places[rule.id]))
-            continue
-        if rule.id:
-            places[rule.id] = place
-        if made is not None:
-            programs[made.rule] = made
-        elif rule.id:
-            broken.add(rule.id)
+    file = _File(source, known)
+    file.problems += [problem_of(fault, source) for fault in faults]
+    file.unnamed = any(problem.severity == "error" for problem in file.problems)
+    following: list[Path | None] = [*(path for path, _ in rules[1:]), None]
+    for (path, raw), end in zip(rules, following, strict=False):
+        if file.broken_rules > MOST_BROKEN:
+            file.give_up(path)
+            break
+        file.take(path, raw, end)
+    return file.checked()
+
+
+class _File:
+    """What one file has given so far."""
+
+    def __init__(self, source: Source, known: Known) -> None:
+        self.source = source
+        self.known = known
+        self.problems = list(source.problems)
+        self.programs: dict[str, Program] = {}
+        self.places: dict[str, Place] = {}
+        self.broken: set[str] = set()
+        self.unnamed = False
+        self.broken_rules = 0
+
+    def take(self, path: Path, raw: Json, following: Path | None) -> None:
+        """Looks at one rule; `following` is where the next one begins."""
+        rule = _Rule(normalised(raw, path), self.source, self.known)
+        made = rule.program(_text_of(self.source, path, following))
+        self.problems += rule.told.problems
+        self.broken_rules += made is None
+        place = self.source.places.value((*path, rule.named_by) if rule.named_by else path)
+        if rule.id in self.places:
+            self.problems.append(named_twice(rule.id, place, self.places[rule.id]))
+            self.broken_rules += 1
+        elif not rule.id:
+            self.unnamed = True
         else:
-            unnamed = True
-    return Checked(tuple(programs.values()), _in_order(problems), places, frozenset(broken), unnamed)
+            self.places[rule.id] = place
+            if made is None:
+                self.broken.add(rule.id)
+            else:
+                self.programs[rule.id] = made
+
+    def give_up(self, path: Path) -> None:
+        """There are so many broken rules that the rest is not looked at; it may hold any rule."""
+        self.unnamed = True
+        message = f"more than {MOST_BROKEN} broken rules in one file"
+        self.problems.append(too_many(message, self.source.places.value(path)))
+
+    def checked(self) -> Checked:
+        """All of it, the problems in the order of the file."""
+        programs = tuple(self.programs.values())
+        return Checked(programs, _in_order(self.problems), self.places, frozenset(self.broken), self.unnamed)
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
@@ -236,6 +270,8 @@ class _Rule:
 
     def _steps(self, steps: Json, at: Path, names: Names) -> None:
         for index, step in _elements(steps):
+            if self.told.full:
+                break
             self._step(step, (*at, index), names)
 
     def _step(self, step: dict[str, Json], at: Path, names: Names) -> None:

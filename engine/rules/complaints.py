@@ -9,7 +9,7 @@ from dataclasses import replace
 import re2
 
 from engine.field import Block
-from engine.judge import Fault, Path, block_faults, found, stands_for_any
+from engine.judge import MOST_FAULTS, Fault, Path, block_faults, found, stands_for_any
 from engine.problem import Place, Problem, near
 from engine.rules.known import Known
 from engine.rules.names import Names
@@ -32,7 +32,20 @@ class Complaints:
         self._source = source
         self._known = known
         self._lines = source.places.lines
-        self.problems: list[Problem] = [problem_of(fault, source) for fault in draft.faults]
+        self.problems: list[Problem] = []
+        for fault in draft.faults:
+            self._add(problem_of(fault, source))
+
+    @property
+    def full(self) -> bool:
+        """Whether there are so many that the rest of the rule need not be looked at."""
+        return len(self.problems) > MOST_FAULTS
+
+    def _add(self, problem: Problem) -> None:
+        if len(self.problems) == MOST_FAULTS:
+            self.problems.append(too_many(f"more than {MOST_FAULTS} problems in one rule", problem.place))
+        elif not self.full:
+            self.problems.append(problem)
 
     @property
     def fatal(self) -> bool:
@@ -41,7 +54,7 @@ class Complaints:
 
     def block(self, block: type[Block], values: Json, at: Path, beside: type[Block] | None = None) -> bool:
         """Judges a mapping by a block; whether it is right. `beside` are keys that stand in the same mapping."""
-        if not isinstance(values, dict):
+        if not isinstance(values, dict) or self.full:
             return False
         faults = block_faults(block, values)
         for fault in faults:
@@ -79,6 +92,8 @@ class Complaints:
 
     def templates(self, value: Json, at: Path, names: Names) -> None:
         """Every template inside a value: how it is written, and which names it reads."""
+        if self.full:
+            return
         if isinstance(value, str):
             if is_template(value):
                 self._template(value, at, names)
@@ -95,9 +110,7 @@ class Complaints:
             template = Template.parse(text)
         except TemplateProblem as error:
             place = self._place_in(text, at, error.line, error.column, error.subject)
-            self.problems.append(
-                Problem("bad-template", error.message, place, expected=error.expected, remedy=error.remedy)
-            )
+            self._add(Problem("bad-template", error.message, place, expected=error.expected, remedy=error.remedy))
             return
         if names.is_limited and (clock := _CLOCK.search(text)):
             message = f"`{clock[1]}` cannot be asked here"
@@ -107,7 +120,7 @@ class Complaints:
             complaint = None if read.optional else names.complaint(read.path)
             if complaint is not None:
                 place = self._place_in(text, at, read.line, read.column, read.path)
-                self.problems.append(replace(complaint, place=place))
+                self._add(replace(complaint, place=place))
 
     def _place_in(self, text: str, at: Path, line: int, column: int, subject: str) -> Place:
         """Where a spot inside a template stands in the file; the template itself where that cannot be told."""
@@ -132,7 +145,7 @@ class Complaints:
         """Takes a fault at a canonical path down as a problem at the author's place."""
         written = self._draft.written_at(fault.path)
         also = tuple((self._draft.written_at(path), word) for path, word in fault.also)
-        self.problems.append(problem_of(replace(fault, path=written, also=also), self._source))
+        self._add(problem_of(replace(fault, path=written, also=also), self._source))
 
     def expression(self, pattern: Json, at: Path) -> None:
         """A regular expression of the linear-time kind."""
@@ -148,6 +161,11 @@ class Complaints:
             message = f'"matches" is {found(pattern)}, which is not a regular expression: {said}'
             remedy = "look-around and back-references do not exist here; a plain word is found as it stands"
             self.fault(Fault(at, "bad-expression", message, remedy=remedy))
+
+
+def too_many(message: str, place: Place | None) -> Problem:
+    """The problem that the rest was not looked at."""
+    return Problem("too-many-problems", message, place, remedy="mend the first ones, then check again")
 
 
 def problem_of(fault: Fault, source: Source) -> Problem:

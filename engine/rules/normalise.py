@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.judge import Fault, Path, found, unknown_key
+from engine.judge import MOST_FAULTS, Fault, Path, found, unknown_key
 from engine.problem import listing, near
 from engine.rules.schema import DEVICE_KINDS, LATER_STEPS, STEP_KINDS, RuleKeys, TriggerKeys
 from engine.template import is_template
@@ -156,6 +156,8 @@ class _Normaliser:
             return value
         elements: list[Json] = []
         for below, element in _listed(value):
+            if len(self.draft.faults) > MOST_FAULTS:
+                break
             here = (*at, len(elements))
             if one is _Normaliser._trigger and _is_group(element):
                 elements += self._group(element["triggers"], at, (*path, *below, "triggers"), len(elements))

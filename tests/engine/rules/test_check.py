@@ -310,6 +310,29 @@ def test_mangled_rules_always_get_an_answer() -> None:
         check_file(read("\n".join(mangled), "a.yaml"), KNOWN)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["x", "{dely: 5}", "'{{ a%d }}'", "'{{ a%d b'", "{action: log.writ%d}", "{condition: compare}", "{if: x, then: y}"],
+)
+def test_a_rule_full_of_mistakes_gets_a_short_answer_soon(line: str) -> None:
+    text = steps(*(f"- {line.replace('%d', str(number))}" for number in range(4000)))
+    start = time.perf_counter()
+    found = checked(text)
+
+    assert time.perf_counter() - start < 2
+    assert 100 < len(found.problems) < 105
+    assert any(problem.code == "too-many-problems" for problem in found.problems)
+    assert found.programs == ()
+
+
+def test_a_file_full_of_broken_rules_gets_a_short_answer_and_may_hold_any_rule() -> None:
+    found = checked("- {}\n" * 5000)
+
+    assert found.unnamed
+    assert found.problems[-1].code == "too-many-problems"
+    assert len(found.problems) < 2000
+
+
 def test_ids_are_made_of_letters_digits_and_underscores() -> None:
     assert slug("  Bestellung / Größe 12! ") == "bestellung_größe_12"
     assert slug("!!!") == ""

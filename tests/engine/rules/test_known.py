@@ -18,7 +18,7 @@ def test_what_rules_may_refer_to_comes_from_the_settings() -> None:
     known = Known.of(settings())
 
     assert (known.registry, known.hosts) == (REGISTRY, {})
-    assert known.secrets == {"token"}
+    assert known.secrets == frozenset({"token"})
     assert known.defaults == {"mode": "queued"}
 
 
