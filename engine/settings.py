@@ -48,10 +48,13 @@ _LARGEST_PORT = 65535
 
 
 def _zone(value: Json) -> str:
-    if isinstance(value, str) and value in zoneinfo.available_timezones():
-        return value
-    hint = near(str(value), zoneinfo.available_timezones())
-    raise ValueError(hint or 'write the name of a time zone such as "Asia/Kolkata"')
+    name = str(value)
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        hint = near(name, zoneinfo.available_timezones())  # slow: it walks through all zone files
+        raise ValueError(hint or 'write the name of a time zone such as "Asia/Kolkata"') from None
+    return name
 
 
 def _address(value: Json) -> tuple[str, int]:

@@ -132,6 +132,7 @@ def test_an_unknown_key_is_named_with_place_and_the_nearest(folder: Path) -> Non
     ("text", "code", "words"),
     [
         ("time_zone: Asia/Kolkatta", "wrong-value", 'did you mean "Asia/Kolkata"?'),
+        ("time_zone: ../../etc/passwd", "wrong-value", "Asia/Kolkata"),
         ("time_zone: Nowhere/At/All", "wrong-value", "Asia/Kolkata"),
         ("listen: {webhooks: 8321}", "wrong-type", "127.0.0.1:8321"),
         ('listen: {webhooks: ":99999"}', "wrong-value", "127.0.0.1:8321"),
