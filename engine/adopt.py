@@ -9,27 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.due import first_instants
-from engine.match import Matcher, Place, Watcher, poll_key
+from engine.match import Matcher, Place, Watcher, Watches, poll_key, watched
 from engine.plugin import Poll
 from engine.records import Changes, Drop, DueRecord, MemoryRecord, ProgramRecord, RuleRecord
-from engine.rules.model import Program
+from engine.rules.model import Program, content_hash
 from engine.states import Snapshot
-from engine.values import Fact
+from engine.values import Fact, Json
+
+Contents = Mapping[Place, str]
 
 
 def adoption(
     matcher: Matcher,
     programs: Mapping[str, Program],
     rules: Mapping[str, RuleRecord],
-    known: frozenset[Place],
+    known: Contents,
     dues: Iterable[DueRecord],
     view: Snapshot,
 ) -> Changes:
-    """Attaches the programs and gives what must be written.
+    """What must be written before these programs can be attached.
 
     `rules` are the rules so far, `known` the triggers that listened before, `dues` the holds and schedules on disk.
     """
-    matcher.attach(programs.values(), view)
+    watches = watched(programs.values(), view)
     changes = Changes()
     for program in programs.values():
         before = rules.get(program.rule)
@@ -37,44 +39,53 @@ def adoption(
             changes.put.append(_kept(program, view))
         last = before.last_triggered if before else None
         changes.put.append(RuleRecord(program.rule, program.hash, program.file, True, last))
-    places = {(program.rule, use.key) for program in programs.values() for use in program.triggers}
-    changes.put += _armed(matcher, places - known, view)
+    wanted = contents_of((program.rule, program.body) for program in programs.values())
+    same = {place for place, content in wanted.items() if known.get(place) == content}
+    forgotten = [key for key in matcher.remembered() if key[:2] not in same]
+    armed = _armed(matcher, watches, wanted.keys() - same, view)
+    replaced = {(record.rule, record.trigger, record.subject) for record in armed}
+    changes.put += armed
+    changes.drop += [Drop(MemoryRecord, key) for key in forgotten if key not in replaced]
     rows = {row.key: row for row in dues}
     holds = [row for row in rows.values() if row.kind == "hold"]
-    gone = [row for row in holds if (row.data["rule"], row.data["trigger"]) not in places]
+    gone = [row for row in holds if (row.data["rule"], row.data["trigger"]) not in same]
     changes.drop += [Drop(DueRecord, (row.key,)) for row in gone]
     schedules = {key: row for key, row in rows.items() if row.kind == "schedule"}
-    changes.add(first_instants(matcher, schedules, view.now))
+    changes.add(first_instants(watches, schedules, view.now))
     changes.drop += [Drop(RuleRecord, (rule,)) for rule in rules if rule not in programs]
     return changes
 
 
-def triggers_of(programs: Iterable[Program]) -> frozenset[Place]:
-    """The triggers of these programs by rule and key."""
-    return frozenset((program.rule, use.key) for program in programs for use in program.triggers)
+def contents_of(bodies: Iterable[tuple[str, Mapping[str, Json]]]) -> dict[Place, str]:
+    """The triggers of these rules by rule and key, with a hash of what each of them says."""
+    return {
+        (rule, trigger["key"]): content_hash({name: trigger.get(name) for name in ("trigger", "with", "enabled")})
+        for rule, body in bodies
+        for trigger in body["triggers"]
+    }
 
 
 def _kept(program: Program, view: Snapshot) -> ProgramRecord:
     return ProgramRecord(program.hash, program.rule, program.body, program.file, program.line, program.text, view.now)
 
 
-def _armed(matcher: Matcher, fresh: set[Place], view: Snapshot) -> list[MemoryRecord]:
+def _armed(matcher: Matcher, watches: Watches, fresh: set[Place], view: Snapshot) -> list[MemoryRecord]:
     """The memories of triggers that are new, by what is known already of what they watch."""
     found = []
-    for watcher, poll in _polls(matcher, view):
+    for watcher, poll in _polls(watches, view):
         state = view.state(poll.entity)
         if watcher.place not in fresh or state is None or not state.attributes:
             continue
         record = matcher.arm(watcher, Fact("poll", poll.subject, state.attributes, view.now), view)
-        if record is not None and record.data is not None:
+        if record is not None:
             found.append(record)
     return found
 
 
-def _polls(matcher: Matcher, view: Snapshot) -> list[tuple[Watcher, Poll]]:
+def _polls(watches: Watches, view: Snapshot) -> list[tuple[Watcher, Poll]]:
     found = []
-    for key in matcher.watches.polls:
-        for watcher in matcher.watchers(("poll", key)):
+    for key in watches.polls:
+        for watcher in watches.channels["poll", key]:
             for watch in watcher.use.plugin.watches(view):
                 if isinstance(watch, Poll) and poll_key(watch.request) == key:
                     found.append((watcher, watch))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
 from typing import Any
 
-from engine.adopt import adoption, triggers_of
+from engine.adopt import Contents, adoption, contents_of
 from engine.clock import Alarm, Clock, Ids
 from engine.due import Due
 from engine.effects import Effects
@@ -16,11 +16,22 @@ from engine.executor import Executor
 from engine.intake import Intake
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
-from engine.match import Matcher, Place
+from engine.match import Matcher
 from engine.notices import Notices
 from engine.plugin import Action, Connection, Request
 from engine.poll import Polls
-from engine.records import Changes, CommandRecord, Drop, EffectRecord, EventRecord, InboxRecord, ProgramRecord
+from engine.programs import Programs
+from engine.records import (
+    Changes,
+    CommandRecord,
+    Drop,
+    EffectRecord,
+    EventRecord,
+    InboxRecord,
+    MemoryRecord,
+    ProgramRecord,
+    RuleRecord,
+)
 from engine.rules.model import Program
 from engine.runs.course import Means
 from engine.runs.limits import Room
@@ -57,11 +68,16 @@ class Wakes:
     signal: asyncio.Event = field(default_factory=asyncio.Event)
     events: Wake[EventRecord] = field(init=False)
     inbox: Wake[InboxRecord] = field(init=False)
-    effects: Wake[EffectRecord] = field(default_factory=Wake)
+    effects: Wake[EffectRecord] = field(default_factory=lambda: Wake(keep=_is_intent))
 
     def __post_init__(self) -> None:
         self.events = Wake(self.signal)
         self.inbox = Wake(self.signal)
+
+
+def _is_intent(effect: EffectRecord) -> bool:
+    """Whether this must be begun here and now: an intent that is lost could only be called unsure."""
+    return effect.state == "intent"
 
 
 class Engine:
@@ -70,14 +86,13 @@ class Engine:
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
         self.programs: dict[str, Program] = {}
-        self._known_programs: dict[str, Program] = {}
-        self._triggers: frozenset[Place] = frozenset()
         wakes = Wakes()
         self.wakes = wakes
         journal, clock, ids, log = ports.journal, ports.clock, ports.ids, ports.log
         self.states = States()
         self.matcher = Matcher()
         self.notices = Notices(journal, clock, log)
+        self._kept = Programs(journal, ports.rebuild, self.notices)
         room = Room(ports.places)
         means = Means(ports.actions, self._outward)
         self.intake = Intake(journal, self.matcher, self.states, clock, ids, ports.zone, wakes.events, log)
@@ -88,7 +103,7 @@ class Engine:
             clock,
             means,
             self.intake.view,
-            self._known_programs.get,
+            self._kept,
             wakes.events,
             wakes.inbox,
             wakes.effects,
@@ -124,32 +139,33 @@ class Engine:
         self.states.load(await journal.entities())
         self.matcher.load(await journal.memories())
         await self.notices.load()
-        await self._keep_programs_of_open_work()
         unsure = await self.effects.recover()
         if unsure:
             self.ports.log.warning("sends were under way when rulewheel stopped; they are unsure", count=unsure)
 
     async def adopt(self, programs: Mapping[str, Program]) -> None:
-        """Runs these rules from now on. Raises JournalError when the change cannot be written; nothing changes then."""
+        """Runs these rules from now on.
+
+        Raises JournalError when it cannot be written; then the rules before go on, and adopting is to be tried again.
+        """
         journal = self.ports.journal
         records = {record.rule: record for record in await journal.rules()}
-        known = self._triggers or await self._triggers_before(list(records))
+        known = await self._contents_before(records.values())
         dues = [*await journal.dues("hold/"), *await journal.dues("schedule/")]
         changes = adoption(self.matcher, programs, records, known, dues, self.intake.view())
-        try:
-            await journal.commit(changes)
-        except JournalError:
-            self.matcher.attach(self.programs.values(), self.intake.view())
-            self.matcher.load(await journal.memories())
-            raise
-        self.programs = dict(programs)
-        self._triggers = triggers_of(programs.values())
-        self._known_programs.update({program.hash: program for program in programs.values()})
-        for rule in records:
-            if rule not in programs:
-                await self.executor.cancel(rule, "the rule was removed or switched off")
+        await journal.commit(changes)
+        self._take_over(programs, changes)
+        await self.executor.cancel_all_but(programs.keys(), "the rule was removed or switched off")
         self.due.wake.say()
         self.polls.wake.say()
+
+    def _take_over(self, programs: Mapping[str, Program], changes: Changes) -> None:
+        self.programs = dict(programs)
+        self._kept.take(programs)
+        forgotten = [drop.key for drop in changes.drop if drop.record is MemoryRecord]
+        self.matcher.learn([record for record in changes.put if isinstance(record, MemoryRecord)], forgotten)
+        self.matcher.attach(programs.values(), self.intake.view())
+        self._tell_faults()
 
     async def started(self) -> None:
         """Tells the rules that the engine has started."""
@@ -162,7 +178,7 @@ class Engine:
                 group.create_task(self._run(name, wake, work), name=name)
 
     async def work(self) -> bool:
-        """Does everything that can be done without time passing, calls under way included; false if there was nothing."""
+        """Does all that can be done without time passing, calls under way included; false if there was nothing."""
         did = False
         while True:
             busy = False
@@ -183,8 +199,17 @@ class Engine:
             await self._watch_job(str(command.data["job"]))
         await self.ports.journal.commit(Changes(drop=[Drop(CommandRecord, (command.id,))]))
 
+    async def _report(self, prefix: str, name: str, error: Exception) -> None:
+        if isinstance(error, JournalError):
+            await self.notices.report(f"{prefix}{error.code}", error.code, str(error))
+            return
+        self.ports.log.error("a part of rulewheel failed; it goes on", part=name, reason=repr(error))
+        text = f"rulewheel itself made a mistake in its {name} part and tries again: {type(error).__name__}: {error}"
+        await self.notices.report(f"{prefix}own-mistake", "own-mistake", text)
+
     async def stop(self) -> None:
-        """Finishes the calls under way; nothing new is begun once the parts are cancelled."""
+        """Finishes the calls under way once the parts are cancelled; what was about to begin is queued again."""
+        await self.effects.hand_back()
         await self.effects.finish()
         await self.polls.finish()
 
@@ -206,33 +231,29 @@ class Engine:
         ]
 
     async def _run(self, name: str, wake: Wake[Any], work: Part) -> None:
+        prefix = f"part/{name}/"
         while True:
             await wake.wait()
             try:
                 await work()
-            except JournalError as error:
-                await self.notices.report(f"journal/{error.code}", error.code, str(error))
+                await self.notices.clear(prefix)
+            except Exception as error:
+                await self._report(prefix, name, error)
                 await self.ports.clock.sleep_until(self.ports.clock.now() + PAUSE)
                 wake.sweep()
-            else:
-                await self.notices.clear("journal/")
 
-    async def _keep_programs_of_open_work(self) -> None:
-        journal = self.ports.journal
-        needed = {run.program for run in await journal.open_runs()}
-        needed |= {event.program for event in await journal.new_events(1_000_000)}
-        for name in needed:
-            record = await journal.get(ProgramRecord, (name,))
+    async def _contents_before(self, rules: Iterable[RuleRecord]) -> Contents:
+        """What the triggers said until now: by the book, or after a restart by the journal."""
+        bodies = {rule: program.body for rule, program in self.programs.items()}
+        for rule in rules:
+            record = None if rule.rule in bodies else await self.ports.journal.get(ProgramRecord, (rule.program,))
             if record is not None:
-                self._known_programs[name] = self.ports.rebuild(record)
+                bodies[rule.rule] = record.body
+        return contents_of(bodies.items())
 
-    async def _triggers_before(self, rules: list[str]) -> frozenset[Place]:
-        found = []
-        for record in await self.ports.journal.rules():
-            program = await self.ports.journal.get(ProgramRecord, (record.program,))
-            if record.rule in rules and program is not None:
-                found.append(self.ports.rebuild(program))
-        return triggers_of(found)
+    def _tell_faults(self) -> None:
+        for (rule, _), fault in self.matcher.watches.faults.items():
+            self.ports.log.error("a trigger watches nothing", rule=rule, reason=fault)
 
     def _outward(self, request: Request) -> Request:
         if self.ports.test_to is None or request.recipient is None:
@@ -241,4 +262,5 @@ class Engine:
 
     def _states_changed(self) -> None:
         self.matcher.refresh(self.intake.view())
+        self._tell_faults()
         self.polls.wake.say()

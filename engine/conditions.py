@@ -5,9 +5,9 @@ Semantics: dsl-home-assistant.md section 4; `compare` is ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import isnan
 
 import re2
 
@@ -26,7 +26,7 @@ class Holds:
 
 def check_all(conditions: Iterable[Mapping[str, Json]], scope: Scope) -> Holds:
     """Whether all of the conditions hold; the reason is that of the first that does not."""
-    return _and(list(conditions), scope)
+    return _and(conditions, scope)
 
 
 def check(condition: Mapping[str, Json], scope: Scope) -> Holds:
@@ -44,17 +44,20 @@ def enabled(element: Mapping[str, Json], scope: Scope) -> bool:
     return str(scope.render(given)).strip().lower() not in {"false", "no", "off", "0", "none", "disable", ""}
 
 
-def _members(conditions: list[Any], scope: Scope) -> list[Holds]:
-    return [check(condition, scope) for condition in conditions if enabled(condition, scope)]
+def _members(conditions: Iterable[Mapping[str, Json]], scope: Scope) -> Iterator[Holds]:
+    """The answers of those that are switched on, one after the other."""
+    for condition in conditions:
+        try:
+            if enabled(condition, scope):
+                yield check(condition, scope)
+        except TemplateProblem as problem:
+            yield Holds(False, f"whether the condition is enabled cannot be worked out: {problem}", failed=True)
 
 
-def _and(conditions: list[Any], scope: Scope) -> Holds:
+def _and(conditions: Iterable[Mapping[str, Json]], scope: Scope) -> Holds:
     failed: Holds | None = None
     reasons = []
-    for condition in conditions:
-        if not enabled(condition, scope):
-            continue
-        answer = check(condition, scope)
+    for answer in _members(conditions, scope):
         if not answer.holds and not answer.failed:
             return answer
         if answer.failed and failed is None:
@@ -65,8 +68,8 @@ def _and(conditions: list[Any], scope: Scope) -> Holds:
     return Holds(True, "; ".join(reasons) or "no conditions")
 
 
-def _or(conditions: list[Any], scope: Scope) -> Holds:
-    answers = _members(conditions, scope)
+def _or(conditions: Iterable[Mapping[str, Json]], scope: Scope) -> Holds:
+    answers = list(_members(conditions, scope))
     for answer in answers:
         if answer.holds:
             return answer
@@ -74,8 +77,8 @@ def _or(conditions: list[Any], scope: Scope) -> Holds:
     return Holds(False, f"none of these holds: {reason}", any(answer.failed for answer in answers))
 
 
-def _not(conditions: list[Any], scope: Scope) -> Holds:
-    answers = _members(conditions, scope)
+def _not(conditions: Iterable[Mapping[str, Json]], scope: Scope) -> Holds:
+    answers = list(_members(conditions, scope))
     for answer in answers:
         if answer.holds:
             return Holds(False, f"it must not hold that {answer.reason}")
@@ -120,11 +123,11 @@ def _compare(condition: Mapping[str, Json], scope: Scope) -> Holds:
 
 def _number(value: Json) -> float:
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool) or isnan(found := float(value)):
             raise ValueError
-        return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{_shown(value)} is not a number") from None
+    return found
 
 
 def _equal(value: Json, operand: Json) -> bool:
@@ -137,7 +140,7 @@ def _equal(value: Json, operand: Json) -> bool:
 
 
 def _in(value: Json, operand: Json) -> bool:
-    if isinstance(operand, list):
+    if isinstance(operand, list | dict):
         return any(_equal(value, element) for element in operand)
     return str(value) in str(operand)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +11,8 @@ from engine.clock import Alarm, Clock, Ids
 from engine.intake import Intake
 from engine.journal.api import Journal
 from engine.log import Log
-from engine.match import Matcher, schedule_key
-from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, EventRecord, Expect, InboxRecord
+from engine.match import Matcher, Watches, schedule_key
+from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, EventRecord, Expect, InboxRecord, Update
 from engine.values import Fact
 from engine.wake import Wake
 
@@ -58,6 +59,8 @@ class Due:
         rows = await self._journal.due_before(self._clock.now(), BATCH)
         for row in rows:
             await self._kinds[row.kind](row)
+        if len(rows) == BATCH:
+            self.wake.say()
         self._alarm.at("due", await self._journal.next_due(), self.wake.say)
         return bool(rows)
 
@@ -72,9 +75,15 @@ class Due:
             self._events.say(event)
 
     async def _effect(self, row: DueRecord) -> None:
+        """What waited is queued again in the same commit, so that a sweep finds it whatever happens next."""
         effect = await self._journal.get(EffectRecord, (row.data["op_id"],))
-        if await self._once(row, Changes()) and effect is not None and effect.state == "waiting":
-            self._effects.say(effect)
+        if effect is None or effect.state != "waiting":
+            await self._once(row, Changes())
+            return
+        values = {"state": "queued", "due": None}
+        guard = Expect(EffectRecord, (effect.op_id,), {"state": "waiting"})
+        if await self._once(row, Changes(expect=[guard], update=[Update(EffectRecord, (effect.op_id,), values)])):
+            self._effects.say(effect._replace(state="queued", due=None))
 
     async def _schedule(self, row: DueRecord) -> None:
         found = self._matcher.watches.schedules.get(row.key)
@@ -89,7 +98,13 @@ class Due:
         reactions = self._matcher.decide(("due", row.key), fact, self._intake.view())
         for reaction in reactions:
             changes.add(reaction.changes)
-        if await self._once(row, changes, keep=following is not None):
+        is_written = False
+        try:
+            is_written = await self._once(row, changes, keep=following is not None)
+        finally:
+            if not is_written:
+                await self._matcher.recall(reactions, self._journal.get)
+        if is_written:
             self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
             self._log.debug("schedule", rule=watcher.program.rule, at=row.at, next=following)
 
@@ -101,20 +116,20 @@ class Due:
         return isinstance(await self._journal.commit(changes), Done)
 
 
-def first_instants(matcher: Matcher, rows: dict[str, DueRecord], now: datetime) -> Changes:
+def first_instants(watches: Watches, rows: Mapping[str, DueRecord], now: datetime) -> Changes:
     """Brings the schedules' due rows in line with the rules: new ones begin, those of removed triggers end.
 
     A row in the past stays: it was missed while the daemon was down, and fires now, once.
     """
     changes = Changes()
-    for key, (watcher, schedule) in matcher.watches.schedules.items():
+    for key, (watcher, schedule) in watches.schedules.items():
         row = rows.get(key)
         if row is not None and row.at <= now:
             continue
         at = schedule.calendar.next_after(now)
         if at is not None and (row is None or row.at != at):
             changes.put.append(DueRecord(schedule_key(watcher, schedule), "schedule", at, {}))
-    changes.drop += [Drop(DueRecord, (key,)) for key in rows if key not in matcher.watches.schedules]
+    changes.drop += [Drop(DueRecord, (key,)) for key in rows if key not in watches.schedules]
     return changes
 
 
@@ -134,7 +149,8 @@ class SchedulerAlarm:
             return
         if when is None:
             del self._set[name]
-            self._scheduler.remove_job(name)
+            with suppress(LookupError):  # it is about to ring
+                self._scheduler.remove_job(name)
             return
         self._set[name] = when
         self._scheduler.add_job(
@@ -148,7 +164,8 @@ class SchedulerAlarm:
             misfire_grace_time=86_400,
         )
 
-    def _ring(self, name: str, ring: Callable[[], None]) -> None:
+    async def _ring(self, name: str, ring: Callable[[], None]) -> None:
+        # A coroutine, or else APScheduler calls it in a thread, and a wake is no good there.
         self._set.pop(name, None)
         ring()
 

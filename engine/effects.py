@@ -48,6 +48,7 @@ class Effects:
         self._notices = notices
         self._log = log
         self._queue: deque[EffectRecord] = deque()
+        self._has_more = False
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.on_dues: Callable[[], None] = lambda: None
 
@@ -71,25 +72,36 @@ class Effects:
     async def work(self) -> bool:
         """Begins every call for which there is a place; false when nothing could be begun."""
         hints, sweep = self._wake.take()
-        if sweep:
-            await self._sweep()
-        self._queue.extend(hint for hint in hints if hint.state != "intent")
         for hint in hints:
             if hint.state == "intent":
                 self._begin(hint)
-        return await self._from_queue() or bool(hints)
+        self._queue.extend(hint for hint in hints if hint.state != "intent")
+        if sweep:
+            await self._sweep()
+        has_begun = await self._from_queue()
+        if has_begun and self._has_more and not self._queue:
+            self._wake.sweep()
+        return has_begun or bool(hints)
 
     async def finish(self) -> None:
         """Waits for the calls under way; nothing new is begun meanwhile."""
         while self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
+    async def hand_back(self) -> int:
+        """Queues again what has an intent and was never begun, because the daemon stops first; gives their number."""
+        hints, _ = self._wake.take()
+        left = [hint for hint in hints if hint.state == "intent"]
+        for effect in left:
+            self._room.give(effect.connection)
+            await self._journal.commit(_unmade(effect))
+        return len(left)
+
     async def _sweep(self) -> None:
-        now = self._clock.now()
-        found = await self._journal.effects(("queued", "waiting"), BATCH)
-        self._queue = deque(
-            effect for effect in found if effect.op_id not in self._tasks and (effect.due is None or effect.due <= now)
-        )
+        """Takes what the journal has in the queue; what waits comes back there by its due row."""
+        found = await self._journal.effects(("queued",), BATCH)
+        self._has_more = len(found) == BATCH
+        self._queue = deque(effect for effect in found if effect.op_id not in self._tasks)
 
     async def _from_queue(self) -> bool:
         ready: list[EffectRecord] = []
@@ -134,7 +146,8 @@ class Effects:
     async def _perform(self, effect: EffectRecord) -> None:
         try:
             outcome = await self._call(effect)
-            await self._write(effect, settled(effect, outcome, self._clock.now(), self._ids))
+            changes = settled(effect, outcome, self._clock.now(), self._ids)
+            await self._write(effect, changes, _without_answer(changes))
             if isinstance(outcome, Unsure):
                 self._log.warning("a send is unsure", op_id=effect.op_id, rule=effect.rule, reason=outcome.reason)
             await self._tell(effect, outcome)
@@ -143,24 +156,37 @@ class Effects:
             self._room.give(effect.connection)
             if self._queue:
                 self._wake.say()
+            elif self._has_more:
+                self._wake.sweep()
 
     async def _call(self, effect: EffectRecord) -> Outcome:
         connection = self._connections.get(effect.connection)
         if connection is None:
             return Waiting(f"there is no connection {effect.connection} in the settings", problem="no-connection")
         try:
-            return await connection.perform(_request(effect), Operation(effect.op_id, effect.send_by))
+            outcome = await connection.perform(_request(effect), Operation(effect.op_id, effect.send_by))
+            if isinstance(outcome, Outcome):
+                return outcome
+            raise TypeError(f"{outcome!r} is no outcome")
         except Exception as error:  # a plugin's mistake must not stop the daemon; what it did is not known
             self._log.error("a connection failed", connection=effect.connection, reason=repr(error))
             return Unsure(f"the connection {effect.connection} failed while sending: {type(error).__name__}")
 
-    async def _write(self, effect: EffectRecord, changes: Changes) -> None:
-        """Writes the outcome, as often as it takes: it is known only here until it is on disk."""
+    async def _write(self, effect: EffectRecord, changes: Changes, plainer: Changes | None = None) -> None:
+        """Writes the outcome, as often as it takes: it is known only here until it is on disk.
+
+        `plainer` is written instead where the journal cannot keep what came back.
+        """
         while True:
             try:
                 done = await self._journal.commit(changes)
             except JournalError as error:
                 self._log.error("an outcome cannot be written yet", op_id=effect.op_id, reason=str(error))
+                if error.code == "closed":
+                    return
+                if error.code == "bad-record" and plainer is not None:
+                    changes, plainer = plainer, None
+                    continue
                 await self._clock.sleep_until(self._clock.now() + RETRY_WRITE)
                 continue
             if isinstance(done, Done):
@@ -184,6 +210,27 @@ def _intent(effect: EffectRecord, intent: EffectRecord) -> Changes:
         expect=[Expect(EffectRecord, (effect.op_id,), {"state": effect.state})],
         update=[Update(EffectRecord, (effect.op_id,), values)],
         drop=[Drop(DueRecord, (f"effect/{effect.op_id}",))],
+    )
+
+
+def _unmade(effect: EffectRecord) -> Changes:
+    """The intent taken back: nothing was sent."""
+    values = {"state": "queued", "send_by": None, "attempts": effect.attempts - 1}
+    return Changes(
+        expect=[Expect(EffectRecord, (effect.op_id,), {"state": "intent"})],
+        update=[Update(EffectRecord, (effect.op_id,), values)],
+    )
+
+
+def _without_answer(changes: Changes) -> Changes:
+    """The same outcome, for a journal that cannot keep what came back with it."""
+    return Changes(
+        expect=changes.expect,
+        update=[each._replace(values={**each.values, "answer": None}) for each in changes.update],
+        put=[
+            each._replace(data={**each.data, "answer": None}) if isinstance(each, InboxRecord) else each
+            for each in changes.put
+        ],
     )
 
 

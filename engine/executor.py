@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from engine.clock import Clock
 from engine.journal.api import Journal, JournalError
-from engine.log import Log
+from engine.journal.rows import RowError, form_of
+from engine.log import LEVELS, Log
 from engine.match import Matcher, Reaction
+from engine.programs import Programs
 from engine.records import (
     Changes,
     Done,
@@ -18,11 +21,12 @@ from engine.records import (
     EffectRecord,
     EntityRecord,
     EventRecord,
+    Expect,
     InboxRecord,
     RunRecord,
 )
 from engine.rules.model import Program
-from engine.runs.advance import admitted, advance, begin, cancel
+from engine.runs.advance import admitted, advance, begin, cancel, refused
 from engine.runs.course import Course, Means
 from engine.runs.limits import Room
 from engine.states import Snapshot, States
@@ -31,6 +35,7 @@ from engine.wake import Wake
 SEND_BY = timedelta(seconds=10)
 BATCH = 200
 HOT_RUNS = 5_000
+GONE = "the version of the rule that this belongs to cannot be used any more"
 
 Lane = tuple[str, str]
 
@@ -46,7 +51,7 @@ class Executor:
         clock: Clock,
         means: Means,
         view: Callable[[], Snapshot],
-        find_program: Callable[[str], Program | None],
+        programs: Programs,
         events: Wake[EventRecord],
         inbox: Wake[InboxRecord],
         effects: Wake[EffectRecord],
@@ -59,14 +64,17 @@ class Executor:
         self._clock = clock
         self._means = means
         self._view = view
-        self._program = find_program
+        self._programs = programs
         self._events = events
         self._inbox = inbox
         self._effects = effects
         self._room = room
         self._log = log
         self._hot: dict[str, RunRecord] = {}
+        self._spoilt: dict[str, str] = {}
+        self._turn = asyncio.Lock()
         self._lanes: dict[Lane, list[RunRecord]] = {}
+        self._touched: dict[Lane, list[RunRecord]] = {}
         self._ended: set[str] = set()
         self.on_states: Callable[[], None] = lambda: None
         self.on_dues: Callable[[], None] = lambda: None
@@ -84,31 +92,35 @@ class Executor:
                 self._again(self._events, events)
             if not messages and not events:
                 return False
-            await self._batch(messages, events)
-        except JournalError:
+            async with self._turn:
+                await self._batch(messages, events)
+        except Exception:
             self._hot.clear()
             self._inbox.sweep()
             self._events.sweep()
             raise
         return True
 
-    async def cancel(self, rule: str, reason: str) -> None:
-        """Ends all open runs of a rule."""
-        runs = await self._journal.open_runs(rule)
-        view = self._view()
-        courses = [
-            cancel(program.body, run, reason, view, self._means) for run in runs if (program := self._find(run.program))
-        ]
-        await self._commit(courses)
+    async def cancel_all_but(self, rules: Container[str], reason: str) -> None:
+        """Ends the open runs of all other rules. Raises JournalError; then it is to be asked for again."""
+        async with self._turn:
+            self._start_batch()
+            view = self._view()
+            runs = [run for run in await self._journal.open_runs() if run.rule not in rules]
+            await self._commit([cancel({}, run, reason, view, self._means) for run in runs])
 
     @staticmethod
     def _again(wake: Wake[EventRecord] | Wake[InboxRecord], rows: Sequence[object]) -> None:
         if len(rows) == BATCH:
             wake.sweep()
 
-    async def _batch(self, messages: Sequence[InboxRecord], events: Sequence[EventRecord]) -> None:
+    def _start_batch(self) -> None:
         self._lanes = {}
+        self._touched = {}
         self._ended = set()
+
+    async def _batch(self, messages: Sequence[InboxRecord], events: Sequence[EventRecord]) -> None:
+        self._start_batch()
         view = self._view()
         courses = []
         for run_id, inbox in _by_run(messages).items():
@@ -116,55 +128,68 @@ class Executor:
             if course is not None:
                 courses.append(course)
         for event in events:
-            course = await self._begin(event, view)
-            if course is not None:
-                courses.append(course)
+            courses.append(await self._begin(event, view))
         await self._commit(courses)
 
     async def _advance(self, run_id: str, inbox: Sequence[InboxRecord], view: Snapshot) -> Course | None:
         run = self._hot.get(run_id) or await self._journal.get(RunRecord, (run_id,))
-        program = self._find(run.program) if run is not None else None
-        if run is None or program is None or run.state == "done":
+        if run is None or run.state == "done":
             await self._journal.commit(Changes(drop=[Drop(InboxRecord, (message.id,)) for message in inbox]))
             return None
-        course = advance(program.body, run, inbox, view, self._means)
+        course = await self._gone_on(run, inbox, view)
+        self._touched.setdefault(_lane(course), []).append(course.run)
         if course.run.state == "done":
             self._ended.add(run.id)
-            await self._promote(course, program, view)
+            await self._promote(course, view)
         return course
 
-    async def _begin(self, event: EventRecord, view: Snapshot) -> Course | None:
-        program = self._find(event.program)
-        if program is None:
-            self._log.error("an event's program is not there any more", rule=event.rule, event=event.id)
-            return None
+    async def _gone_on(self, run: RunRecord, inbox: Sequence[InboxRecord], view: Snapshot) -> Course:
+        """The run a bit further, or ended where it cannot be."""
+        program = await self._programs.find(run.program)
+        fault = GONE if program is None else self._spoilt.get(run.event)
+        if program is not None and fault is None:
+            return advance(program.body, run, inbox, view, self._means)
+        course = cancel({}, run, fault or GONE, view, self._means, outcome="error")
+        course.changes.drop += [Drop(InboxRecord, (message.id,)) for message in inbox]
+        return course
+
+    async def _begin(self, event: EventRecord, view: Snapshot) -> Course:
+        program = await self._programs.find(event.program)
+        fault = GONE if program is None else self._spoilt.get(event.id)
+        if program is None or fault is not None:
+            return refused(event, fault or GONE, view, self._means)
         course = begin(program.body, event, view, self._means)
-        if course.run.state == "done":
-            return course
-        lane = (event.rule, course.run.key)
-        free = program.body.get("mode") == "parallel" and "max" not in program.body
-        admitted(course, [] if free else await self._lane(lane))
+        if course.run.state != "done":
+            await self._admit(course, program, view)
+        return course
+
+    async def _admit(self, course: Course, program: Program, view: Snapshot) -> None:
+        """Finds the run its place among those of its rule and key."""
+        if program.body.get("mode") == "parallel" and "max" not in program.body:
+            admitted(course, [])
+            return
+        lane = _lane(course)
+        others = await self._lane(lane)
+        # What was decided on runs of this very batch holds only if they are written.
+        for other in self._touched.get(lane, []):
+            course.changes.expect.append(Expect(RunRecord, (other.id,), {"version": other.version}))
+        admitted(course, others)
         for other in course.replaces:
             self._join(course, cancel(program.body, other, "a newer run replaces it", view, self._means))
-        if not free:
-            self._note(lane, course)
-        return course
+        self._note(lane, course)
+        self._touched[lane] = [course.run]
 
-    async def _promote(self, course: Course, program: Program, view: Snapshot) -> None:
+    async def _promote(self, course: Course, view: Snapshot) -> None:
         """Starts the run that was queued behind the one that has just ended, in the same changes."""
-        ended = course.run
-        while program.body.get("mode", "queued") == "queued":
-            lane = (ended.rule, ended.key)
+        ended, lane = course.run, _lane(course)
+        while ended.state == "done":
             waiting = [run for run in await self._lane(lane) if run.id != ended.id]
             self._lanes[lane] = waiting
             if not waiting or waiting[0].state != "queued":
                 return
-            own = self._find(waiting[0].program) or program
-            following = advance(own.body, waiting[0], (), view, self._means)
+            following = await self._gone_on(waiting[0], (), view)
             self._join(course, following)
             self._note(lane, following)
-            if following.run.state != "done":
-                return
             ended = following.run
 
     async def _lane(self, lane: Lane) -> list[RunRecord]:
@@ -194,19 +219,27 @@ class Executor:
 
     async def _commit(self, courses: Sequence[Course]) -> None:
         prepared = [(course, self._completed(course)) for course in courses]
-        commits = [self._journal.commit(course.changes) for course, _ in prepared]
+        pending = asyncio.gather(
+            *[self._journal.commit(course.changes) for course, _ in prepared], return_exceptions=True
+        )
+        stopped = False
+        try:
+            results = await asyncio.shield(pending)
+        except asyncio.CancelledError:  # what has been written by now must not be forgotten
+            stopped = True
+            results = await pending
         failure: BaseException | None = None
-        for (course, reactions), result in zip(
-            prepared, await asyncio.gather(*commits, return_exceptions=True), strict=True
-        ):
+        for (course, reactions), result in zip(prepared, results, strict=True):
             if isinstance(result, Done):
                 self._after(course, reactions)
                 continue
-            self._undo(course)
-            failure = result if isinstance(result, BaseException) else failure
+            await self._undo(course, reactions)
+            if isinstance(result, BaseException) and not self._is_spoilt(course, result):
+                failure = result
         if failure is not None:
-            self._matcher.load(await self._journal.memories())
             raise failure
+        if stopped:
+            raise asyncio.CancelledError
 
     def _completed(self, course: Course) -> list[Reaction]:
         """Adds what the run's facts set off, and the intents of its effects, to the run's own commit."""
@@ -227,7 +260,7 @@ class Executor:
             return effect
         return effect._replace(state="intent", send_by=self._clock.now() + SEND_BY, attempts=1)
 
-    def _undo(self, course: Course) -> None:
+    async def _undo(self, course: Course, reactions: Sequence[Reaction]) -> None:
         """Nothing of this was written: the journal says what there is to do."""
         for effect in course.effects:
             if effect.state == "intent":
@@ -236,14 +269,32 @@ class Executor:
             self._hot.pop(run.id, None)
         self._inbox.sweep()
         self._events.sweep()
+        with suppress(JournalError):  # a memory that cannot be read again is found to differ when it is next written
+            await self._matcher.recall(reactions, self._journal.get)
+
+    def _is_spoilt(self, course: Course, error: BaseException) -> bool:
+        """Whether the journal refuses what one run holds; that run ends with the next batch, the others go on."""
+        if not isinstance(error, JournalError) or error.code != "bad-record":
+            return False
+        runs = {run.id: run for run in [*course.joined, course.run]}
+        run = runs.get(_unkeepable(course.changes), course.run)
+        is_new = run.event not in self._spoilt
+        self._spoilt[run.event] = f"the run holds something that cannot be kept: {error}"
+        return is_new
 
     def _after(self, course: Course, reactions: Sequence[Reaction]) -> None:
         for run in [course.run, *course.joined]:
             self._remember(run)
             if run.state == "done":
+                self._spoilt.pop(run.event, None)
                 self._log.info("run ended", rule=run.rule, run=run.id, outcome=run.outcome, reason=run.reason)
         for say in course.says:
-            getattr(self._log, say.level)(say.message, rule=course.run.rule)
+            getattr(self._log, say.level if say.level in LEVELS else "info")(say.message, rule=course.run.rule)
+        for reaction in reactions:
+            if reaction.fault:
+                self._log.error("a trigger failed", rule=reaction.watcher.program.rule, reason=reaction.fault)
+        self._effects.say(*course.effects)
+        self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
         entities = [record for record in course.changes.put if isinstance(record, EntityRecord)]
         for record in entities:
             self._states.take(record)
@@ -251,8 +302,6 @@ class Executor:
             self.on_states()
         if any(isinstance(record, DueRecord) for record in course.changes.put):
             self.on_dues()
-        self._effects.say(*course.effects)
-        self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
 
     def _remember(self, run: RunRecord) -> None:
         self._hot.pop(run.id, None)
@@ -262,8 +311,19 @@ class Executor:
         if len(self._hot) > HOT_RUNS:
             del self._hot[next(iter(self._hot))]
 
-    def _find(self, program: str) -> Program | None:
-        return self._program(program)
+
+def _lane(course: Course) -> Lane:
+    return course.run.rule, course.run.key
+
+
+def _unkeepable(changes: Changes) -> str:
+    """The id of the run whose record the journal cannot keep, or an empty text."""
+    for record in changes.put:
+        try:
+            form_of(type(record)).encode(record)
+        except RowError:
+            return str(record.id if isinstance(record, RunRecord) else getattr(record, "run", ""))
+    return ""
 
 
 def _by_run(messages: Sequence[InboxRecord]) -> Mapping[str, list[InboxRecord]]:

@@ -50,9 +50,16 @@ class Intake:
         """
         while True:
             reactions = self._matcher.decide(channel, fact, self.view())
-            fresh = [reaction for reaction in reactions if not await self._seen(reaction)]
-            if await self._commit(fresh, entity):
-                return [_reason(reaction, reaction in fresh) for reaction in reactions]
+            try:
+                fresh = [reaction for reaction in reactions if not await self._seen(reaction)]
+                is_written = await self._commit(fresh, entity)
+            except BaseException:
+                await self._recall(reactions)
+                raise
+            if is_written:
+                await self._recall([reaction for reaction in reactions if reaction not in fresh])
+                return [self._reason(reaction, reaction in fresh) for reaction in reactions]
+            await self._recall(reactions)
 
     async def _seen(self, reaction: Reaction) -> bool:
         if reaction.dedupe is None:
@@ -69,14 +76,8 @@ class Intake:
                 changes.put.append(seen)
         if entity is not None:
             changes.put.append(entity)
-        if changes:
-            try:
-                done = await self._journal.commit(changes)
-            except JournalError:
-                await self._restore()
-                raise
-            if not isinstance(done, Done):
-                return False
+        if changes and not isinstance(await self._journal.commit(changes), Done):
+            return False
         if entity is not None:
             before = self._states.get(entity.entity)
             self._states.take(entity)
@@ -85,18 +86,19 @@ class Intake:
         self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
         return True
 
-    async def _restore(self) -> None:
+    async def _recall(self, reactions: Sequence[Reaction]) -> None:
         try:
-            self._matcher.load(await self._journal.memories())
+            await self._matcher.recall(reactions, self._journal.get)
         except JournalError as error:
             self._log.error("the triggers' memories could not be read again", reason=str(error))
+
+    def _reason(self, reaction: Reaction, is_fresh: bool) -> str:
+        rule, _ = reaction.watcher.place
+        if reaction.fault:
+            self._log.error("a trigger failed", rule=rule, reason=reaction.fault)
+        return f"{rule}: {reaction.decision.reason}" + ("" if is_fresh else f"; skipped: {reaction.dedupe} came before")
 
 
 def _scope(reaction: Reaction) -> str:
     rule, trigger = reaction.watcher.place
     return f"{rule}/{trigger}"
-
-
-def _reason(reaction: Reaction, fresh: bool) -> str:
-    rule, _ = reaction.watcher.place
-    return f"{rule}: {reaction.decision.reason}" if fresh else f"{rule}: skipped: duplicate event {reaction.dedupe}"

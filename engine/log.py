@@ -11,6 +11,7 @@ from engine.clock import Clock
 from engine.values import masked
 
 _PHONE = re.compile(r"\+\d[\d ().-]{6,20}\d|(?<![\w.:-])\d{10,15}(?![\w.:-])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -66,7 +67,7 @@ class StreamLog:
         else:
             tail = "".join(f"  {key}={veiled(str(value))}" for key, value in values.items() if value not in ("", None))
             line = f"{now.astimezone():%Y-%m-%d %H:%M:%S} {level:<7} {veiled(message)}{tail}"
-        self._stream.write(line.replace("\n", " ") + "\n")
+        self._stream.write(_CONTROL.sub(" ", line) + "\n")
         self._stream.flush()
 
 

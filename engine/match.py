@@ -1,18 +1,18 @@
 """Which rules care about a fact, and what their triggers make of it.
 
-Pure but for the memories that it mirrors: the caller commits the changes, and after a failed commit loads the mirror
-again from the journal.
+Pure but for the memories that it mirrors. The mirror runs ahead of the journal, so every change of a memory expects
+the one that it was decided on; a caller whose commit fails brings the mirror back with `recall` and decides again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from engine.plugin import Facts, Poll, Request, Schedule, States, Watch, Webhook
-from engine.records import Changes, Drop, DueRecord, EventRecord, MemoryRecord
+from engine.records import Changes, Drop, DueRecord, EventRecord, Expect, MemoryRecord
 from engine.rules.model import Program, TriggerUse, content_hash
 from engine.scope import Scope, TemplateProblem
 from engine.states import Snapshot
@@ -20,6 +20,7 @@ from engine.values import Decision, Fact, Fire, Hold, Json, Nothing
 
 Channel = tuple[str, str]
 Place = tuple[str, str]
+Lookup = Callable[[type[MemoryRecord], tuple[str, str, str]], Awaitable[MemoryRecord | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,14 @@ class SharedPoll:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What one trigger made of one fact."""
+    """What one trigger made of one fact; `fault` says how a plugin failed that could make nothing of it."""
 
     watcher: Watcher
     decision: Decision
     changes: Changes
     event: EventRecord | None = None
     dedupe: str | None = None
+    fault: str = ""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Watches:
     polls: dict[str, SharedPoll] = field(default_factory=dict)
     schedules: dict[str, tuple[Watcher, Schedule]] = field(default_factory=dict)
     webhooks: dict[str, frozenset[str]] = field(default_factory=dict)
+    faults: dict[Place, str] = field(default_factory=dict)
 
     def listen(self, channel: Channel, watcher: Watcher) -> None:
         """Adds a watcher to a channel, once."""
@@ -93,12 +96,7 @@ class Matcher:
 
     def refresh(self, view: Snapshot) -> None:
         """Asks every trigger again what it watches, because something that it read has changed."""
-        watches = Watches()
-        for program in self._programs:
-            for use in program.triggers:
-                for watch in use.plugin.watches(view):
-                    _listen(watches, Watcher(program, use), watch)
-        self.watches = watches
+        self.watches = watched(self._programs, view)
 
     def watchers(self, channel: Channel) -> list[Watcher]:
         """Who listens to a channel; those to a state's prefix and to everything of a kind included."""
@@ -116,12 +114,27 @@ class Matcher:
         return [self._react(watcher, fact, view) for watcher in self.watchers(channel)]
 
     def arm(self, watcher: Watcher, fact: Fact, view: Snapshot) -> MemoryRecord | None:
-        """Shows a newly loaded trigger what is known already; it remembers, but does not fire for the past."""
-        rule, trigger = watcher.place
-        if (rule, trigger, fact.subject) in self._memories:
-            return None
-        memory = watcher.use.plugin.decide(None, fact, view).memory
-        return self._remember(rule, trigger, fact.subject, memory)
+        """What a newly loaded trigger will remember of what is known already; it does not fire for the past."""
+        decision, _ = _decided(watcher, None, fact, view)
+        return MemoryRecord(*watcher.place, fact.subject, decision.memory) if decision.memory is not None else None
+
+    def remembered(self) -> list[tuple[str, str, str]]:
+        """Of what there is a memory: rule, trigger and subject."""
+        return list(self._memories)
+
+    def learn(self, memories: Iterable[MemoryRecord], forgotten: Iterable[tuple[str, str, str]] = ()) -> None:
+        """Takes memories along that were committed by themselves."""
+        for key in forgotten:
+            self._memories.pop(key, None)
+        for record in memories:
+            self._memories[record.rule, record.trigger, record.subject] = record.data
+
+    async def recall(self, reactions: Iterable[Reaction], lookup: Lookup) -> None:
+        """Remembers what is on disk again, after these reactions were not written; `lookup` reads the journal."""
+        for key in {expect.key for reaction in reactions for expect in reaction.changes.expect}:
+            self._memories.pop(key, None)
+            record = await lookup(MemoryRecord, key)
+            self.learn([record] if record is not None else [])
 
     def held(self, row: DueRecord, view: Snapshot) -> EventRecord | None:
         """The event of a hold that has lasted; None when its trigger is gone."""
@@ -136,26 +149,51 @@ class Matcher:
     def _react(self, watcher: Watcher, fact: Fact, view: Snapshot) -> Reaction:
         rule, trigger = watcher.place
         memory = self._memories.get((rule, trigger, fact.subject))
-        decision = watcher.use.plugin.decide(memory, fact, view)
-        changes = Changes()
-        if decision.memory is not None and decision.memory != memory:
-            changes.put.append(self._remember(rule, trigger, fact.subject, decision.memory))
+        decision, fault = _decided(watcher, memory, fact, view)
+        changes = self._remembering((rule, trigger, fact.subject), memory, decision.memory)
         verdict = decision.verdict
         hold = hold_key(rule, trigger, fact.subject)
         if isinstance(verdict, Fire):
             event = _event(watcher, verdict, view)
             changes.put.append(event)
-            return Reaction(watcher, decision, changes, event, _dedupe(watcher, verdict, event, view))
+            return Reaction(watcher, decision, changes, event, _dedupe(watcher, verdict, event, view), fault)
         if isinstance(verdict, Hold):
             held = {"rule": rule, "trigger": trigger, "fire": dict(verdict.fire.data), "key": verdict.fire.key}
-            changes.put.append(DueRecord(hold, "hold", view.now + verdict.lasting, held))
+            changes.put.append(DueRecord(hold, "hold", view.after(verdict.lasting), held))
         elif isinstance(verdict, Nothing) and verdict.cancels:
             changes.drop.append(Drop(DueRecord, (hold,)))
-        return Reaction(watcher, decision, changes)
+        return Reaction(watcher, decision, changes, fault=fault)
 
-    def _remember(self, rule: str, trigger: str, subject: str, memory: Json) -> MemoryRecord:
-        self._memories[rule, trigger, subject] = memory
-        return MemoryRecord(rule, trigger, subject, memory)
+    def _remembering(self, key: tuple[str, str, str], before: Json, memory: Json) -> Changes:
+        if memory is None or memory == before:
+            return Changes()
+        self._memories[key] = memory
+        held = None if before is None else {"data": before}
+        return Changes(expect=[Expect(MemoryRecord, key, held)], put=[MemoryRecord(*key, memory)])
+
+
+def watched(programs: Iterable[Program], view: Snapshot) -> Watches:
+    """What these programs watch now."""
+    watches = Watches()
+    for program in programs:
+        for use in program.triggers:
+            try:
+                wanted = use.plugin.watches(view)
+            except Exception as error:  # one trigger's mistake must not keep the other rules from watching
+                watches.faults[program.rule, use.key] = f"the trigger {use.name} failed: {error!r}"
+                continue
+            for watch in wanted:
+                _listen(watches, Watcher(program, use), watch)
+    return watches
+
+
+def _decided(watcher: Watcher, memory: Json, fact: Fact, view: Snapshot) -> tuple[Decision, str]:
+    """The trigger's decision; a plugin that fails decides nothing, and its fault is told."""
+    try:
+        return watcher.use.plugin.decide(memory, fact, view), ""
+    except Exception as error:  # one trigger's mistake must not keep the fact from the others
+        fault = f"the trigger {watcher.use.name} failed: {type(error).__name__}: {error}"
+        return Decision(memory, Nothing(), fault), fault
 
 
 def hold_key(rule: str, trigger: str, subject: str) -> str:

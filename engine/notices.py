@@ -1,4 +1,4 @@
-"""Problems that a person should mend: they open when something is unwell and clear by themselves when it is well again."""
+"""Problems that a person should mend: they open when something is unwell, and clear by themselves when it is well."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ class Notices:
     async def clear(self, prefix: str) -> None:
         """Closes every open problem whose key begins with `prefix`."""
         for key in [key for key in self._open if key.startswith(prefix)]:
-            record = self._open.pop(key)._replace(cleared=self._clock.now())
+            found = self._open.pop(key, None)
+            if found is None:  # closed by somebody else while the one before was written
+                continue
+            record = found._replace(cleared=self._clock.now())
             self._log.info("problem cleared", code=record.code, text=record.text)
             await self._write(record)
 

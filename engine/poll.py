@@ -44,6 +44,7 @@ class Polls:
         self._notices = notices
         self._log = log
         self._next: dict[str, datetime] = {}
+        self._known: dict[str, SharedPoll] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.wake: Wake[None] = Wake()
 
@@ -52,11 +53,11 @@ class Polls:
         self.wake.take()
         now = self._clock.now()
         polls = self._matcher.watches.polls
-        self._next = {key: self._next.get(key, now) for key in polls}
+        await self._retime(polls, now)
         due = sorted(
             (key for key in polls if key not in self._tasks and self._next[key] <= now), key=self._next.__getitem__
         )
-        begun = due[: AT_ONCE - len(self._tasks)]
+        begun = due[: max(0, AT_ONCE - len(self._tasks))]
         for key in begun:
             poll = polls[key]
             self._next[key] = max(self._next[key] + poll.every, now + poll.every / 2)
@@ -74,9 +75,23 @@ class Polls:
         """Polls that have been asked and not answered yet."""
         return len(self._tasks)
 
+    async def _retime(self, polls: Mapping[str, SharedPoll], now: datetime) -> None:
+        """Keeps the pace of the polls that stay; a new one is due now, a quicker one as its new pace says."""
+        known, self._known = self._known, dict(polls)
+        times = {}
+        for key, poll in polls.items():
+            when = self._next.get(key, now)
+            is_quicker = key in known and poll.every < known[key].every
+            times[key] = min(when, now + poll.every) if is_quicker else when
+        self._next = times
+        for key in known.keys() - polls.keys():
+            await self._notices.clear(f"poll/{known[key].entity}/")
+
     def _set_alarm(self) -> None:
+        """Rings for the next poll; when all places are taken, the first that gets free is the next wake."""
         times = [when for key, when in self._next.items() if key not in self._tasks]
-        self._alarm.at("polls", min(times, default=None), self.wake.say)
+        is_full = len(self._tasks) >= AT_ONCE
+        self._alarm.at("polls", None if is_full else min(times, default=None), self.wake.say)
 
     async def _ask(self, poll: SharedPoll) -> None:
         try:
@@ -84,6 +99,10 @@ class Polls:
             await self._take(poll, outcome)
         except JournalError as error:
             self._log.error("a poll's answer could not be taken in; it is asked again", reason=str(error))
+        except Exception as error:  # a plugin's answer that nobody can read must not stop the other polls
+            self._log.error("a poll failed", poll=poll.entity, reason=repr(error))
+            text = f"the answer to the poll of {poll.entity} cannot be used: {type(error).__name__}: {error}"
+            await self._notices.report(f"poll/{poll.entity}/poll-failed", "poll-failed", text)
         finally:
             del self._tasks[poll.key]
             self.wake.say()
@@ -103,13 +122,15 @@ class Polls:
         if isinstance(outcome, Accepted):
             await self._notices.clear(prefix)
             await self._answered(poll, outcome.answer)
+            await self._notices.clear(f"poll/{poll.entity}/")
         elif isinstance(outcome, Refused):
             await self._gone(poll, "gone", f"{poll.entity}: {outcome.reason}; it is not watched any more")
         else:
-            code = (outcome.problem if isinstance(outcome, Waiting) else "") or "poll-failed"
+            code = outcome.problem if isinstance(outcome, Waiting) else ""
+            key = f"{prefix}{code}" if code else f"poll/{poll.entity}/poll-failed"
             self._log.warning("a poll had no answer", poll=poll.entity, reason=outcome.reason)
-            await self._notices.report(f"{prefix}{code}", code, outcome.reason)
-            if isinstance(outcome, Waiting) and outcome.after is not None:
+            await self._notices.report(key, code or "poll-failed", outcome.reason)
+            if isinstance(outcome, Waiting) and outcome.after is not None and poll.key in self._next:
                 self._next[poll.key] = max(self._next[poll.key], self._clock.now() + outcome.after)
 
     async def _answered(self, poll: SharedPoll, answer: Json) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from engine.clock import Ids
 from engine.records import EntityRecord
 from engine.values import Json, State
+
+END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class States:
@@ -51,6 +53,10 @@ class Snapshot:
     zone: tzinfo
     ids: Ids
     states: States = field(default_factory=States)
+
+    def after(self, wait: timedelta) -> datetime:
+        """The time when this has passed; a wait that no calendar holds lasts to the end of time."""
+        return self.now + wait if wait < END_OF_TIME - self.now else END_OF_TIME
 
     def state(self, entity: str) -> State | None:
         """The entity's state, or None."""

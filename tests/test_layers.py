@@ -24,9 +24,9 @@ HOUSE = """
 4   scope states match conditions runs/frames runs/course runs/calls runs/steps
 4   runs/modes runs/limits runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer journal/sqlite journal/postgres
-6   notices intake poll due executor effects adopt cluster
+6   notices programs intake poll due executor effects adopt cluster
 7   assembly
-8   testing rehearsal web/*
+8   testing rehearsal web/* reference
 9   tree daemon
 10  cli/*
 """

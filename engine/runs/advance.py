@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from engine.conditions import check_all, enabled
+from engine.plugin import BOOLEAN, integer
 from engine.records import Drop, DueRecord, EventRecord, Expect, InboxRecord, RunRecord, Update
 from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
 from engine.runs.frames import ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
@@ -18,7 +19,7 @@ from engine.runs.modes import admit
 from engine.runs.steps import begin_step, resume_step
 from engine.scope import TemplateProblem
 from engine.states import Snapshot
-from engine.values import Json
+from engine.values import Json, Say
 
 LARGEST_RUN = 1024 * 1024
 
@@ -31,8 +32,6 @@ def begin(program: Program, event: EventRecord, view: Snapshot, means: Means) ->
     The run has ended already when a condition does not hold. The event is marked as done in the same changes.
     """
     course = _made(program, event, view, means)
-    course.changes.expect.append(Expect(EventRecord, (event.id,), {"state": "new"}))
-    course.changes.update.append(Update(EventRecord, (event.id,), {"state": "done"}))
     _prepare(course, event)
     _close(course)
     return course
@@ -43,7 +42,12 @@ def admitted(course: Course, others: Sequence[RunRecord]) -> None:
 
     `others` are the open runs of the rule with the same key, oldest first. The caller cancels those in `replaces`.
     """
-    admission = admit(course.program, others)
+    try:
+        admission = admit(course.program.get("mode", "queued"), _most(course), others)
+    except StepFailed as failure:
+        _end(course, failure.outcome, failure.reason)
+        _close(course)
+        return
     course.replaces = admission.replaces
     if admission.verdict == "refuse":
         _end(course, admission.outcome, admission.reason)
@@ -68,11 +72,21 @@ def advance(program: Program, run: RunRecord, inbox: Iterable[InboxRecord], view
     return course
 
 
-def cancel(program: Program, run: RunRecord, reason: str, view: Snapshot, means: Means) -> Course:
+def refused(event: EventRecord, reason: str, view: Snapshot, means: Means) -> Course:
+    """The run of an event that cannot be handled at all: it ends in error before its first step."""
+    course = _made({}, event, view, means)
+    _end(course, "error", reason)
+    _close(course)
+    return course
+
+
+def cancel(
+    program: Program, run: RunRecord, reason: str, view: Snapshot, means: Means, outcome: str = "cancelled"
+) -> Course:
     """Ends a run at its present wait; an effect under way goes on to an outcome of its own."""
     course = Course(program, run, unpacked(run.body), view, means)
     course.changes.expect.append(Expect(RunRecord, (run.id,), {"version": run.version}))
-    _end(course, "cancelled", reason)
+    _end(course, outcome, reason)
     _close(course)
     return course
 
@@ -92,7 +106,15 @@ def _made(program: Program, event: EventRecord, view: Snapshot, means: Means) ->
         version=0,
         body=None,
     )
-    return Course(program, run, begun(event.data, {}), view, means)
+    course = Course(program, run, begun(event.data, {}), view, means)
+    course.changes.expect.append(Expect(EventRecord, (event.id,), {"state": "new"}))
+    course.changes.update.append(Update(EventRecord, (event.id,), {"state": "done"}))
+    return course
+
+
+def _most(course: Course) -> int | None:
+    given = course.program.get("max")
+    return None if given is None else course.setting("max", given, integer(1, 1_000_000))
 
 
 def _prepare(course: Course, event: EventRecord) -> None:
@@ -141,7 +163,7 @@ def _guarded(course: Course, frame: Frame, step: Mapping[str, Json], act: Callab
     try:
         over = act()
     except StepFailed as failure:
-        if failure.soft and step.get("continue_on_error"):
+        if failure.soft and _continues(course, step):
             course.note(frame.step_path, step["do"], "failed", f"{failure.reason}; goes on (continue_on_error)")
             frame.at += 1
         else:
@@ -157,8 +179,19 @@ def _guarded(course: Course, frame: Frame, step: Mapping[str, Json], act: Callab
             course.body.leave(frame)
     except RunEnded as ended:
         _end(course, ended.outcome, ended.reason)
+    except Exception as error:  # a plugin's mistake is this run's failure, not the daemon's
+        reason = f"{step.get('action', step['do'])} failed unexpectedly: {type(error).__name__}: {error}"
+        course.note(frame.step_path, step["do"], "failed", reason)
+        _fail(course, frame.step_path, StepFailed(reason))
     else:
         frame.at += over
+
+
+def _continues(course: Course, step: Mapping[str, Json]) -> bool:
+    try:
+        return course.setting("continue_on_error", step.get("continue_on_error", False), BOOLEAN)
+    except StepFailed:
+        return False
 
 
 def _leave(course: Course, frame: Frame) -> None:
@@ -200,6 +233,8 @@ def _close(course: Course) -> None:
     if course.run.state != "done" and _too_large(course.body):
         _end(course, "error", "the run holds more than 1 MiB; keep less in its variables")
         course.effects.clear()
+    course.says += [Say(text, "warning") for text in dict.fromkeys(map(str, course.warnings))]
+    course.warnings.clear()
     body = {"response": course.body.response} if course.run.state == "done" else packed(course.body)
     course.run = course.run._replace(version=course.version + 1, body=body)
     course.changes.put = [record for record in course.changes.put if not isinstance(record, RunRecord)]
@@ -208,4 +243,7 @@ def _close(course: Course) -> None:
 
 def _too_large(body: Body) -> bool:
     kept = [value for value in body.variables.values() if isinstance(value, str | list | dict)]
-    return bool(kept) and len(json.dumps(kept, ensure_ascii=False)) > LARGEST_RUN
+    try:
+        return bool(kept) and len(json.dumps(kept)) > LARGEST_RUN
+    except (RecursionError, TypeError, ValueError):  # the journal says what is wrong with it
+        return False

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from engine.plugin import Action, FieldError, Request
+from engine.plugin import DURATION, Action, FieldError, Request, integer
 from engine.records import Drop, DueRecord, EffectRecord
 from engine.runs.course import MESSAGE_VALID, REQUEST_VALID, Course, StepFailed, due_key
 from engine.runs.frames import Frame, Wait
 from engine.scope import TemplateProblem
-from engine.values import Fact, FireEvent, Json, Say, SetState, duration
+from engine.values import Fact, FireEvent, Json, Say, SetState
 
 
 def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
@@ -30,7 +30,7 @@ def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
     if not requests:
         course.note(frame.step_path, step["action"], "done", "done")
         return True
-    _ask(course, frame, step, requests, attempt=1)
+    _ask(course, frame, step, requests)
     return False
 
 
@@ -40,10 +40,10 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
     assert wait is not None
     if kind == "timeout":
         frame.wait = None
-        raise StepFailed(f"{step['action']} took longer than its timeout of {step['timeout']}", soft=True)
+        raise StepFailed(f"{step['action']} took longer than its timeout", soft=True)
     if kind == "due":
         frame.wait = None
-        _ask(course, frame, step, _repeated(wait.data["requests"]), attempt=wait.data["attempt"] + 1)
+        _ask(course, frame, step, _repeated(wait.data["requests"]), wait.data["attempt"] + 1, wait.data)
         return False
     if data["op_id"] not in wait.data["pending"]:
         return False
@@ -79,17 +79,30 @@ def _change(course: Course, plan: SetState | Say | FireEvent) -> None:
             course.facts.append(Fact("state", plan.entity, moved, now))
 
 
-def _ask(course: Course, frame: Frame, step: Mapping[str, Json], requests: list[Request], attempt: int) -> None:
+def _ask(
+    course: Course,
+    frame: Frame,
+    step: Mapping[str, Json],
+    requests: list[Request],
+    attempt: int = 1,
+    before: Mapping[str, Json] | None = None,
+) -> None:
+    """Waits for these requests; `before` is what came of the attempt before, whose refused ones they repeat."""
     token = f"{frame.id}.{course.body.fresh()}"
     effects = [_effect(course, token, step, request) for request in requests]
     pending = [effect.op_id for effect in effects]
-    data: dict[str, Json] = {"pending": pending, "order": pending, "answers": {}, "failed": {}, "attempt": attempt}
+    data: dict[str, Json] = {"pending": pending, "asked": pending, "order": pending, "answers": {}}
+    data |= {"failed": {}, "attempt": attempt}
+    if before is not None:
+        again = dict(zip(before["failed"], pending, strict=True))
+        data["order"] = [again.get(op_id, op_id) for op_id in before["order"]]
+        data["answers"] = before["answers"]
     if step.get("retry"):
         data["requests"] = [_kept(request) for request in requests]
     frame.wait = Wait(token, "outcome", data)
     course.effects += effects
     if "timeout" in step:
-        course.wake_after(token, duration(step["timeout"]), "timeout")
+        course.wake_after(token, course.setting("timeout", step["timeout"], DURATION), "timeout")
     for effect in effects:
         asked = {"op_id": effect.op_id, **effect.shown}
         course.note(frame.step_path, step["action"], "asked", f"asks {effect.connection}: {effect.operation}", asked)
@@ -114,7 +127,7 @@ def _effect(course: Course, token: str, step: Mapping[str, Json], request: Reque
         created=now,
         send_by=None,
         due=None,
-        valid_until=now + _valid_for(course, step, request),
+        valid_until=course.view.after(_valid_for(course, step, request)),
         attempts=0,
         reason="",
         answer=None,
@@ -125,7 +138,7 @@ def _effect(course: Course, token: str, step: Mapping[str, Json], request: Reque
 def _valid_for(course: Course, step: Mapping[str, Json], request: Request) -> timedelta:
     given = course.program.get("valid_for")
     if given is not None:
-        return duration(given)
+        return course.setting("valid_for", given, DURATION)
     own = course.means.actions[step["action"]].valid_for
     return own or (MESSAGE_VALID if request.recipient else REQUEST_VALID)
 
@@ -160,16 +173,14 @@ def _concluded(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wai
 
 def _retries(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wait) -> bool:
     retry = step.get("retry")
-    if not retry or wait.data["attempt"] >= retry["attempts"]:
+    if not retry or wait.data["attempt"] >= course.setting("retry attempts", retry["attempts"], integer(1, 1000)):
         return False
-    refused = [
-        request
-        for op_id, request in zip(wait.data["order"], wait.data["requests"], strict=True)
-        if op_id in wait.data["failed"]
-    ]
+    pause = course.setting("retry wait", retry.get("wait", 10), DURATION)
+    asked = dict(zip(wait.data["asked"], wait.data["requests"], strict=True))
+    failed = [op_id for op_id in wait.data["asked"] if op_id in wait.data["failed"]]
     token = f"{frame.id}.{course.body.fresh()}"
-    frame.wait = Wait(token, "retry", {"requests": refused, "attempt": wait.data["attempt"]})
-    pause = duration(retry.get("wait", 10))
+    kept = {key: wait.data[key] for key in ("attempt", "order", "answers")}
+    frame.wait = Wait(token, "retry", {**kept, "failed": failed, "requests": [asked[op_id] for op_id in failed]})
     course.wake_after(token, pause)
     course.note(frame.step_path, step["action"], "waiting", f"tries again in {pause.total_seconds():g} s")
     return True

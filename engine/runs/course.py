@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
-from engine.plugin import Action, Request
+from engine.plugin import Action, Kind, Request
 from engine.records import Changes, DueRecord, EffectRecord, RunRecord, StepRecord
 from engine.runs.frames import Body
-from engine.scope import Scope
+from engine.scope import Scope, TemplateProblem
 from engine.states import Snapshot
 from engine.values import Fact, Json, Say
+
+T = TypeVar("T")
 
 MESSAGE_VALID = timedelta(hours=1)
 REQUEST_VALID = timedelta(hours=24)
@@ -74,6 +77,7 @@ class Course:
     says: list[Say] = field(default_factory=list)
     replaces: tuple[RunRecord, ...] = ()
     joined: list[RunRecord] = field(default_factory=list)
+    warnings: list[TemplateProblem] = field(default_factory=list)
     version: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,7 +86,14 @@ class Course:
     def scope(self) -> Scope:
         """What templates see now."""
         own = {"trigger": self.body.trigger, "this": self.this(), "context": {"id": self.run.id}}
-        return Scope({**own, **self.body.variables}, self.view)
+        return Scope({**own, **self.body.variables}, self.view, self.warnings)
+
+    def setting(self, name: str, given: Json, kind: Kind[T]) -> T:
+        """A key of a rule or step: its template worked out, then read as what it is. Raises StepFailed."""
+        try:
+            return kind.read(self.scope().render(given, strict=True))
+        except (TemplateProblem, ValueError) as problem:
+            raise StepFailed(f"{name}: {problem}") from None
 
     def this(self) -> Json:
         """The rule's own state object, as templates know it."""
@@ -99,7 +110,7 @@ class Course:
     def wake_after(self, token: str, wait: timedelta, kind: str = "due") -> None:
         """Asks for a message to the leaf with this token when the time is up."""
         data = {"run": self.run.id, "token": token, "kind": kind}
-        self.changes.put.append(DueRecord(due_key(self.run.id, token), "run", self.view.now + wait, data))
+        self.changes.put.append(DueRecord(due_key(self.run.id, token), "run", self.view.after(wait), data))
 
 
 def due_key(run: str, token: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from engine.records import RunRecord
-from engine.values import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +19,8 @@ class Admission:
     replaces: tuple[RunRecord, ...] = ()
 
 
-def admit(rule: Mapping[str, Json], others: Sequence[RunRecord]) -> Admission:
-    """Decides by the rule's mode; `others` are its open runs of the same key, oldest first."""
-    mode = rule.get("mode", "queued")
-    most = rule.get("max")
+def admit(mode: str, most: int | None, others: Sequence[RunRecord]) -> Admission:
+    """Decides by the rule's mode and `max`; `others` are its open runs of the same key, oldest first."""
     if not others:
         return Admission("start", "nothing else is running")
     if mode == "single":

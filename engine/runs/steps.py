@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from engine.conditions import check, check_all
+from engine.plugin import BOOLEAN
 from engine.runs import calls
 from engine.runs.course import Course, RunEnded, SequenceEnded, StepFailed
 from engine.runs.frames import Frame, Wait
@@ -40,7 +41,7 @@ def _delay(course: Course, frame: Frame, step: Step) -> bool:
     token = f"{frame.id}.{course.body.fresh()}"
     frame.wait = Wait(token, "delay", {})
     course.wake_after(token, wait)
-    until = (course.view.now + wait).astimezone(course.view.zone)
+    until = course.view.after(wait).astimezone(course.view.zone)
     course.note(frame.step_path, "delay", "waiting", f"waits until {until:%Y-%m-%d %H:%M:%S}")
     return False
 
@@ -99,7 +100,8 @@ def _stop(course: Course, frame: Frame, step: Step) -> bool:
         raise StepFailed(f"stop: {problem}") from None
     if name := step.get("response_variable"):
         course.body.response = course.body.variables.get(name)
-    outcome = "aborted" if step.get("error") else "finished"
+    is_error = course.setting("error", step.get("error", False), BOOLEAN)
+    outcome = "aborted" if is_error else "finished"
     course.note(frame.step_path, "stop", outcome, text)
     raise RunEnded(outcome, text or "stopped")
 

@@ -1,7 +1,7 @@
 """The webhook listener: verify the path, bound the body, commit, answer (promises P1, P16, P21).
 
-A plain ASGI application with one route, `/hook/<token>`; the token is 256 bits made from the webhook's id and a key that
-only this daemon has, so that knowing an id is not enough.
+A plain ASGI application with one route, `/hook/<token>`; the token is 256 bits made from the webhook's id and a key
+that only this daemon has, so that knowing an id is not enough.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Iterable
+from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,7 @@ from engine.match import Matcher
 from engine.values import Fact, Json
 
 LARGEST_BODY = 1024 * 1024
+DEEPEST_BODY = 64
 BODY_SECONDS = 10.0
 UNSEEN_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
@@ -85,6 +87,9 @@ class WebhookApp:
             self._log.warning("a webhook was refused", webhook=webhook_id, reason=bad.text)
             await _answer(send, bad.status, bad.text)
         except JournalError as error:
+            if error.code == "bad-record":
+                await _answer(send, 400, "this cannot be written down")
+                return
             self._log.error("a webhook could not be written down", webhook=webhook_id, reason=str(error))
             await _answer(send, 503, "try again later", [(b"retry-after", b"5")])
         else:
@@ -115,7 +120,7 @@ class WebhookApp:
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self._largest:
+        if length.isdecimal() and (len(length) > 18 or int(length) > self._largest):
             raise BadBody(413, f"the body may have {self._largest} bytes")
         parts: list[bytes] = []
         size, more = 0, True
@@ -138,7 +143,7 @@ class WebhookApp:
 
 def _digest(path: str) -> bytes:
     """Paths are compared by digest, so that the time it takes tells nothing about them."""
-    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).digest()
 
 
 def _pairs(text: bytes) -> Iterable[tuple[str, str]]:
@@ -152,13 +157,30 @@ def _pairs(text: bytes) -> Iterable[tuple[str, str]]:
 
 def _json(body: bytes) -> Json:
     try:
-        return json.loads(body, parse_constant=_no_number)
+        found = json.loads(body, parse_constant=_number, parse_float=_number)
     except (ValueError, RecursionError):
         raise BadBody(400, "the content type says JSON, but the body is not JSON that can be read") from None
+    if not _is_shallow(found):
+        raise BadBody(400, f"the body may be nested {DEEPEST_BODY} levels deep")
+    return found
 
 
-def _no_number(text: str) -> Json:
-    raise ValueError(f"{text} is not JSON")
+def _number(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
+
+
+def _is_shallow(value: Json) -> bool:
+    """Whether nothing lies deeper than is allowed, so that whatever reads it later can."""
+    level = [value]
+    for _ in range(DEEPEST_BODY + 1):
+        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [part for parts in inner for part in parts]
+        if not level:
+            return True
+    return False
 
 
 async def _answer(send: Send, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
