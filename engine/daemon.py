@@ -217,12 +217,12 @@ class Daemon:
 
         while True:
             try:
+                self._loop().call_soon(self.reload)  # the watch stands by then: what changed before it is seen too
                 async for _ in watchfiles.awatch(self.settings.rules, step=STABLE_MS, debounce=10_000):
                     self.reload()
             except (FileNotFoundError, OSError, RuntimeError) as error:
                 self.log.warning("the rules folder cannot be watched; looking again", reason=str(error))
             await asyncio.sleep(1)
-            self.reload()
 
     async def _commands(self) -> None:
         """Takes up what people asked for with commands such as `rulewheel watch-job`."""
