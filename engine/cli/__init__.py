@@ -84,7 +84,9 @@ class Commands(click.Group):
 
 
 def _commands_of(package: str) -> Iterator[click.Command]:
-    if find_spec(package) is not None and find_spec(f"{package}.commands") is not None:
+    spec = find_spec(package)
+    is_package = spec is not None and spec.submodule_search_locations is not None
+    if is_package and find_spec(f"{package}.commands") is not None:
         yield from import_module(f"{package}.commands").COMMANDS
 
 

@@ -29,6 +29,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write(tmp_path / "plugged" / "__init__.py", "")
     write(tmp_path / "plugged" / "commands.py", EXTRA)
     write(tmp_path / "plain" / "__init__.py", "")
+    write(tmp_path / "single.py", "")
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
     for name in [name for name in sys.modules if name.split(".")[0] in {"things", "plugged", "plain"}]:
@@ -70,7 +71,7 @@ def write(path: Path, text: str) -> None:
 
 @pytest.fixture
 def run(tree: Path) -> Run:
-    packages = ["plugged", "plain", "connections_that_is_not_there_yet"]
+    packages = ["plugged", "plain", "single", "connections_that_is_not_there_yet"]
     plugins = [EntryPoint(name=name, value=name, group="rulewheel.plugins") for name in packages]
     group = Commands(package="things", plugins=plugins, name="rulewheel")
     return lambda *words: CliRunner().invoke(group, list(words), prog_name="rulewheel")
