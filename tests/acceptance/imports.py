@@ -33,7 +33,7 @@ def import_rule(*, rule: str = "import_errors", job: str = "any", above: int = 2
 WATCH_RULE = """\
 - id: watch_imports
   triggers: [{trigger: webhook, webhook_id: import_started}]
-  actions: [{action: job.watch, data: {job: "{{ trigger.json.job }}"}}]
+  actions: [{action: job.watch, data: {job: "{{ trigger.json.event }}"}}]
 """
 
 

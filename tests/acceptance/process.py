@@ -20,7 +20,7 @@ PATIENCE = 15.0
 
 
 class Process:
-    """Starts at once. Standard output and errors are one text, kept in `output` and, if a file is given, added to it."""
+    """Starts at once; standard output and errors are one text, kept in `output` and added to the file `log`."""
 
     def __init__(self, arguments: Sequence[str], log: Path | None = None) -> None:
         self.output = ""

@@ -16,7 +16,7 @@ from tests.acceptance.patience import until
 
 async def watch(daemon: Daemon, *jobs: str) -> None:
     for job in jobs:
-        assert (await daemon.post("import_started", job=job)).status_code == 200
+        assert (await daemon.post("import_started", event=job)).status_code == 200
 
 
 def about(chakra: Chakra, job: str) -> list[dict[str, Any]]:

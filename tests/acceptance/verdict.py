@@ -1,0 +1,100 @@
+"""Compares what others have on their lists with what the journal says: nothing lost, nothing twice, nothing denied."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from engine.journal.sqlite import SqliteJournal
+from engine.records import EffectRecord, EventRecord
+
+EVERYTHING = 1_000_000
+NOT_SENT = frozenset({"queued", "waiting", "refused", "expired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one of the others took in: under which op_id, and for which event, such as "order 12"."""
+
+    op_id: str
+    event: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found; every list but `states` is empty when all promises were kept."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    sent_twice: list[str] = field(default_factory=list)
+    unsent: list[str] = field(default_factory=list)
+    not_in_journal: list[str] = field(default_factory=list)
+    accepted_but_never_taken: list[str] = field(default_factory=list)
+    taken_but_denied: list[str] = field(default_factory=list)
+    unsure_and_taken: int = 0
+
+    @property
+    def faults(self) -> list[str]:
+        """Every broken promise in words."""
+        found = {
+            "accepted and lost": self.lost,
+            "never ended": self.unfinished,
+            "sent twice": self.sent_twice,
+            "event without a send": self.unsent,
+            "sent without an intent": self.not_in_journal,
+            "shown as accepted, but never taken": self.accepted_but_never_taken,
+            "taken, but shown as not sent": self.taken_but_denied,
+        }
+        return [f"{what}: {', '.join(sorted(names))}" for what, names in found.items() if names]
+
+
+async def judge(journal: SqliteJournal, accepted: Collection[str], taken: Collection[Taken]) -> Verdict:
+    """The verdict on a state at rest.
+
+    `accepted` are the events answered 200, named as rules name them (`event` of what the webhook carried); every one
+    must have a run that ended, and every run of these rules a send that is accounted for.
+    """
+    verdict = Verdict()
+    effects = [effect for effect in await journal.sends(limit=EVERYTHING) if not effect.reads]
+    verdict.states.update(effect.state for effect in effects)
+    await _events(verdict, journal, accepted, {effect.run for effect in effects})
+    _sends(verdict, effects, taken)
+    return verdict
+
+
+async def _events(
+    verdict: Verdict, journal: SqliteJournal, accepted: Collection[str], with_effect: Collection[str]
+) -> None:
+    handled = set()
+    for run in await journal.runs(limit=EVERYTHING):
+        event = await journal.get(EventRecord, (run.event,))
+        assert event is not None
+        name = name_of(event)
+        handled.add(name)
+        if run.state != "done":
+            verdict.unfinished.append(name)
+        elif run.rule != "watch_imports" and run.id not in with_effect:
+            verdict.unsent.append(f"{name} ({run.outcome}: {run.reason})")
+    verdict.lost += set(accepted) - handled
+
+
+def name_of(event: EventRecord) -> str:
+    """What an event is called: by its job, or by what its webhook carried."""
+    if "job" in event.data:
+        return f"errors of {event.data['job']['id']}"
+    return str(event.data["json"]["event"])
+
+
+def _sends(verdict: Verdict, effects: Iterable[EffectRecord], taken: Collection[Taken]) -> None:
+    by_op_id = Counter(each.op_id for each in taken)
+    by_event = Counter(each.event for each in taken)
+    verdict.sent_twice += [name for name, count in (by_op_id + by_event).items() if count > 1]
+    verdict.not_in_journal += by_op_id.keys() - {effect.op_id for effect in effects}
+    for effect in effects:
+        if effect.state == "accepted" and effect.op_id not in by_op_id:
+            verdict.accepted_but_never_taken.append(effect.op_id)
+        if effect.state in NOT_SENT and effect.op_id in by_op_id:
+            verdict.taken_but_denied.append(effect.op_id)
+        verdict.unsure_and_taken += effect.state == "unsure" and effect.op_id in by_op_id
