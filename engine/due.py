@@ -65,7 +65,8 @@ class Due:
         return bool(rows)
 
     async def _run(self, row: DueRecord) -> None:
-        message = InboxRecord(self._ids.row_id(), row.data["run"], row.data["token"], row.data["kind"], {})
+        late = (self._clock.now() - row.at).total_seconds()
+        message = InboxRecord(self._ids.row_id(), row.data["run"], row.data["token"], row.data["kind"], {"late": late})
         if await self._once(row, Changes(put=[message])):
             self._inbox.say(message)
 

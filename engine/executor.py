@@ -256,9 +256,11 @@ class Executor:
         return reactions
 
     def _intent(self, effect: EffectRecord) -> EffectRecord:
-        if effect.reads or not self._room.take(effect.connection):
+        now = self._clock.now()
+        is_over = effect.valid_until is not None and effect.valid_until <= now
+        if effect.reads or is_over or not self._room.take(effect.connection):
             return effect
-        return effect._replace(state="intent", send_by=self._clock.now() + SEND_BY, attempts=1)
+        return effect._replace(state="intent", send_by=now + SEND_BY, attempts=1)
 
     async def _undo(self, course: Course, reactions: Sequence[Reaction]) -> None:
         """Nothing of this was written: the journal says what there is to do."""

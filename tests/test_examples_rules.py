@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +267,18 @@ async def test_appointment_reminder_waits_until_the_day_before_and_asks_whether_
     assert house.called[1]["url"] == "https://calendar.example/appointments/ap%2088"
     told = "Hello Asha, see you on Monday, 09 March at 10:30. Please reply if you cannot come."
     assert house.read[1] == ("919876543210", told)
+
+
+@pytest.mark.parametrize(("hours", "outcome"), [(1.9, "finished"), (2.1, "expired")])
+async def test_appointment_reminder_is_not_sent_when_rulewheel_was_off_for_too_long(
+    business: Opened, hours: float, outcome: str
+) -> None:
+    house = await business("appointment_reminder", request=lambda request: answered(status="confirmed"))
+    await house.call("appointment_made", **APPOINTMENT, starts="2026-03-04T08:30:00+05:30")
+    house.clock.move(timedelta(hours=24 + hours))
+    await house.advance(1)
+    assert await house.outcomes() == [outcome]
+    assert len(house.read) == (outcome == "finished")
 
 
 async def test_appointment_reminder_is_silent_about_what_was_called_off(business: Opened) -> None:

@@ -43,6 +43,7 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
         raise StepFailed(f"{step['action']} took longer than its timeout", soft=True)
     if kind == "due":
         frame.wait = None
+        course.body.late += data.get("late", 0.0)
         _ask(course, frame, step, _repeated(wait.data["requests"]), wait.data["attempt"] + 1, wait.data)
         return False
     if data["op_id"] not in wait.data["pending"]:
@@ -127,7 +128,7 @@ def _effect(course: Course, token: str, step: Mapping[str, Json], request: Reque
         created=now,
         send_by=None,
         due=None,
-        valid_until=course.view.after(_valid_for(course, step, request)),
+        valid_until=course.view.after(_valid_for(course, step, request) - timedelta(seconds=course.body.late)),
         attempts=0,
         reason="",
         answer=None,

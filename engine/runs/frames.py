@@ -43,7 +43,10 @@ class Frame:
 
 @dataclass(slots=True)
 class Body:
-    """The changeable part of a run. `failure` is set while `on_error` steps run: outcome and reason of what failed."""
+    """The changeable part of a run. `failure` is set while `on_error` steps run: outcome and reason of what failed.
+
+    `late` is by how many seconds its waits were overrun, because rulewheel was not there when they ended.
+    """
 
     trigger: Mapping[str, Json]
     variables: dict[str, Json]
@@ -52,6 +55,7 @@ class Body:
     steps: int = 0
     failure: dict[str, Json] | None = None
     response: Json = None
+    late: float = 0.0
 
     def fresh(self) -> int:
         """A number that nothing in this run had before."""
@@ -103,6 +107,7 @@ def packed(body: Body) -> Json:
         "steps": body.steps,
         "failure": body.failure,
         "response": body.response,
+        "late": body.late,
     }
 
 
@@ -116,6 +121,7 @@ def unpacked(data: Mapping[str, Any]) -> Body:
         steps=data["steps"],
         failure=data["failure"],
         response=data["response"],
+        late=data.get("late", 0.0),
     )
 
 

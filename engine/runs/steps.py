@@ -29,6 +29,7 @@ def resume_step(course: Course, frame: Frame, step: Step, kind: str, data: Json)
     if step["do"] == "action":
         return calls.answered(course, frame, step, kind, data)
     frame.wait = None
+    course.body.late += data.get("late", 0.0)
     course.note(frame.step_path, "delay", "done", "the time is up")
     return True
 
@@ -95,9 +96,10 @@ def _variables(course: Course, frame: Frame, step: Step) -> bool:
 
 def _stop(course: Course, frame: Frame, step: Step) -> bool:
     try:
-        text = str(course.scope().render(step["stop"]) or "")
+        found = course.scope().render(step["stop"])
     except TemplateProblem as problem:
         raise StepFailed(f"stop: {problem}") from None
+    text = "" if found is None else str(found)
     if name := step.get("response_variable"):
         course.body.response = course.body.variables.get(name)
     is_error = course.setting("error", step.get("error", False), BOOLEAN)
