@@ -1,0 +1,84 @@
+"""What the pages show is right: rules and settings are checked, links lead somewhere, commands exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from engine.cli import main
+from engine.problem import render
+from engine.registry import Registry
+from engine.rules.check import check_file
+from engine.rules.known import Known
+from engine.settings import load_settings
+from engine.source import read
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+KNOWN = Known(Registry.discover(), hosts={"crm.example": {}})
+SECRETS = "chakra_token: x\nshop_key: x\ncrm_key: x\n"
+REST = {
+    "triggers": "triggers: {trigger: webhook, webhook_id: go}\n",
+    "actions": "actions: {delay: 1}\n",
+}
+SETTINGS = ("connections:", "rules:", "hosts:", "listen:", "sending:")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def shown(pages: list[Path]) -> list[object]:
+    found = [(page, number, block) for page in pages for number, block in enumerate(blocks(page, "yaml"), 1)]
+    return [pytest.param(block, id=f"{page.name}, block {number}") for page, number, block in found]
+
+
+def in_a_rule(block: str) -> str:
+    """A part of a rule with the rest around it."""
+    first = block.split(":", 1)[0]
+    return "id: r\n" + block + "".join(text for key, text in REST.items() if key != first)
+
+
+@pytest.mark.parametrize("block", shown([page for page in PAGES if page.name != "reference.md"]))
+def test_what_a_page_shows_is_found_right(block: str, tmp_path: Path) -> None:
+    if block.startswith(SETTINGS):
+        path = tmp_path / "rulewheel.yaml"
+        path.write_text(block, encoding="utf-8")
+        secrets = tmp_path / "secrets.yaml"
+        secrets.write_text(SECRETS, encoding="utf-8")
+        secrets.chmod(0o600)
+        loaded = load_settings(path)
+        assert not loaded.problems, [render(problem, loaded.sources) for problem in loaded.problems]
+        return
+    text = block if block.startswith(("- id:", "id:")) else in_a_rule(block)
+    source = read(text.encode(), "page.yaml")
+    checked = check_file(source, KNOWN)
+    assert not checked.problems, [render(problem, {"page.yaml": source.text}) for problem in checked.problems]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    lost = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert not lost
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_that_a_page_shows_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    code = [
+        *re.findall(r"`([^`\n]+)`", text),
+        *(line for block in blocks(page, "(?:sh|text)?") for line in block.splitlines()),
+    ]
+    named = {found[1] for line in code if (found := re.match(r"\s*(?:\S*/)?rulewheel ([a-z][a-z-]+)\b", line))}
+    assert named <= set(main.list_commands(click.Context(main)))
+
+
+def test_every_decision_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs" / "decisions").glob("0*.md"):
+        title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        assert f"[{title}]({page.name})" in index
