@@ -109,7 +109,9 @@ def program(body: dict[str, Json], plugins: Mapping[int, Trigger], file: str, li
 
 
 def _uses(body: Mapping[str, Json], plugins: Mapping[int, Trigger]) -> tuple[TriggerUse, ...]:
-    """The triggers that are on; each keeps the index at which it is written."""
+    """The triggers that are on, none where the rule is off; each keeps the index at which it is written."""
+    if str(body.get("initial_state", True)).strip().lower() in _FALSE:
+        return ()
     return tuple(
         TriggerUse(
             key=trigger["key"],

@@ -90,6 +90,12 @@ def test_triggers_that_share_an_id_or_are_the_same_are_told_apart() -> None:
     assert keys[3] == f"{keys[2]}.2"
 
 
+@pytest.mark.parametrize(("state", "count"), [("false", 0), ("no", 0), ("'off'", 0), ("true", 1), ("yes", 1)])
+def test_a_rule_that_is_off_has_no_triggers_also_when_it_comes_back_from_its_record(state: str, count: int) -> None:
+    kept = rule(ENTRIES % "", more=f"  initial_state: {state}\n")
+    assert len(kept.triggers) == len(program_from_record(record(kept), REGISTRY).triggers) == count
+
+
 def test_a_trigger_that_is_off_is_left_out_and_the_others_keep_their_index() -> None:
     (use,) = rule(ENTRIES % ", enabled: off", ENTRIES % ", below: 9, enabled: '{{ 1 == 1 }}'").triggers
 
