@@ -277,7 +277,9 @@ def _counted(job: str, envelope: Envelope) -> dict[str, Json]:
     """A job's counts. Raises ValueError when they are no counts (the source: api-11531337; zero may be left out)."""
     if not isinstance(envelope.data, Mapping):
         raise ValueError("Chakra's answer holds no job")
-    given = envelope.meta.get("bjEntryCompletionStatusVsCount") or {}
+    if "bjEntryCompletionStatusVsCount" not in envelope.meta:  # taken for zeros it would fire rules a second time
+        raise ValueError("Chakra's answer holds no counts of entries")
+    given = envelope.meta["bjEntryCompletionStatusVsCount"] or {}
     if not isinstance(given, Mapping) or not all(_is_count(count) for count in given.values()):
         raise ValueError("Chakra's answer holds no counts of entries")
     counts = {**dict.fromkeys(STATUSES, 0), **given}

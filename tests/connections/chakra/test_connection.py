@@ -174,6 +174,8 @@ async def test_counts_say_whether_a_job_is_finished(counts: Json, total: int, st
     [
         {},
         {"_data": "x"},
+        {"_data": {"id": "j"}},
+        {"_data": {"id": "j"}, "_meta": {}},
         {"_data": {}, "_meta": {"bjEntryCompletionStatusVsCount": {"ERROR": -1}}},
         {"_data": {}, "_meta": {"bjEntryCompletionStatusVsCount": {"ERROR": "26"}}},
         {"_data": {}, "_meta": {"bjEntryCompletionStatusVsCount": {"ERROR": True}}},
