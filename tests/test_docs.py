@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,6 +16,7 @@ from engine.rules.check import check_file
 from engine.rules.known import Known
 from engine.settings import load_settings
 from engine.source import read
+from tests.examples import come_true, undocumented
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -75,6 +77,16 @@ def test_commands_that_a_page_shows_exist(page: Path) -> None:
     ]
     named = {found[1] for line in code if (found := re.match(r"\s*(?:\S*/)?rulewheel ([a-z][a-z-]+)\b", line))}
     assert named <= set(main.list_commands(click.Context(main)))
+
+
+def test_the_action_that_contributors_read_is_whole() -> None:
+    (text,) = blocks(ROOT / "CONTRIBUTING.md", "python")
+    known: dict[str, Any] = {"__name__": "contributed"}
+    exec(compile(text, "CONTRIBUTING.md", "exec"), known)
+    action = known["ChannelPost"]
+    assert not list(undocumented(action))
+    for example in action.examples:
+        come_true(action, example)
 
 
 def test_every_decision_is_in_the_index() -> None:
