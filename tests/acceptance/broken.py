@@ -1,0 +1,65 @@
+"""A daemon with one defence removed, so that a test can show that its absence is noticed.
+
+`python -m tests.acceptance.broken SWITCH rulewheel.yaml`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from engine.effects import Effects
+from engine.executor import Executor
+from engine.intake import Intake
+from engine.records import Changes, EffectRecord, Update
+from tests.acceptance import daemon
+
+
+def no_intent() -> None:
+    """Calls are made before anything on disk says so."""
+
+    def unguarded(self: Executor, effect: EffectRecord) -> EffectRecord:
+        return effect
+
+    async def begun_at_once(self: Effects, effect: EffectRecord) -> None:
+        self._begin(effect)
+
+    setattr(Executor, "_intent", unguarded)  # noqa: B010
+    setattr(Effects, "_intend", begun_at_once)  # noqa: B010
+
+
+def sends_again() -> None:
+    """After a restart, what was under way is taken for not sent."""
+
+    async def requeued(self: Effects) -> int:
+        left = await self._journal.effects(("intent",), 1000)
+        await self._journal.commit(
+            Changes(update=[Update(EffectRecord, (each.op_id,), {"state": "queued"}) for each in left])
+        )
+        return 0
+
+    setattr(Effects, "recover", requeued)  # noqa: B010
+
+
+def answers_first() -> None:
+    """A webhook is answered before its event is on disk."""
+    take = Intake.take
+    later: list[asyncio.Task[Any]] = []
+
+    async def taken_later(self: Intake, *fact: Any) -> list[str]:
+        async def taken() -> None:
+            await asyncio.sleep(5)
+            await take(self, *fact)
+
+        later.append(asyncio.create_task(taken()))
+        return []
+
+    setattr(Intake, "take", taken_later)  # noqa: B010
+
+
+SWITCHES = {switch.__name__: switch for switch in (no_intent, sends_again, answers_first)}
+
+if __name__ == "__main__":
+    SWITCHES[sys.argv[1]]()
+    daemon.main()
