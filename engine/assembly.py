@@ -258,7 +258,10 @@ class Engine:
     def _outward(self, request: Request) -> Request:
         if self.ports.test_to is None or request.recipient is None:
             return request
-        return self.ports.connections[request.connection].redirected(request, self.ports.test_to)
+        connection = self.ports.connections.get(request.connection)
+        if connection is None:
+            raise ValueError(f"there is no connection {request.connection} in the settings")
+        return connection.redirected(request, self.ports.test_to)
 
     def _states_changed(self) -> None:
         self.matcher.refresh(self.intake.view())

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
+from textwrap import dedent, indent
 from typing import Any, ClassVar
 
 from engine.assembly import Engine, Ports
-from engine.journal.api import Journal
+from engine.clock import Ids
+from engine.journal.api import Journal, JournalError
 from engine.journal.memory import MemoryJournal
-from engine.log import SilentLog
-from engine.plugin import Accepted, Action, Connection, Operation, Outcome, Request
-from engine.records import EffectRecord, ProgramRecord, RunRecord, StepRecord
+from engine.log import Log, SilentLog
+from engine.plugin import Accepted, Action, Connection, Operation, Outcome, Request, Trigger
+from engine.records import Changes, Conflict, Done, EffectRecord, ProgramRecord, RunRecord, StepRecord
 from engine.registry import Registry
+from engine.rules.check import check_file
+from engine.rules.known import Known
 from engine.rules.model import Program
+from engine.source import read
 from engine.values import Fact, Json
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -35,6 +43,14 @@ class TestClock:
 
     async def sleep_until(self, when: datetime) -> None:
         self._now = max(self._now, when)
+        await asyncio.sleep(0)
+
+
+class PatientClock(TestClock):
+    """Sleeps a moment of real time and stands still, for tests in which parts work by themselves."""
+
+    async def sleep_until(self, when: datetime) -> None:
+        await asyncio.sleep(0.001)
 
 
 class TestIds:
@@ -109,19 +125,22 @@ class House:
         zone: tzinfo = UTC,
         test_to: str | None = None,
         places: int = 64,
+        ids: Ids | None = None,
+        log: Log | None = None,
     ) -> None:
+        self.ids = ids or TestIds()
         self.journal = journal or MemoryJournal()
         self.clock = clock or TestClock()
         self.alarm = TestAlarm()
         self.outside = outside or Outside()
-        registry = Registry.discover(("actions", "triggers"))
+        registry = everything()
         self.programs: dict[str, Program] = {}
         ports = Ports(
             journal=self.journal,
             clock=self.clock,
-            ids=TestIds(),
+            ids=self.ids,
             alarm=self.alarm,
-            log=SilentLog(),
+            log=log or SilentLog(),
             connections=dict.fromkeys(names, self.outside),
             actions={**registry.actions, **(actions or {})},
             rebuild=rebuild or (lambda record: self.programs[record.hash]),
@@ -142,6 +161,19 @@ class House:
         self.programs |= {program.hash: program for program in programs}
         await self.engine.adopt({program.rule: program for program in programs})
         await self.engine.work()
+
+    def again(self) -> House:
+        """What stands here after the process died: another engine over the same journal, clock and outside."""
+        inner = self.journal.inner if isinstance(self.journal, FailingJournal) else self.journal
+        following = House(
+            journal=inner, clock=self.clock, outside=self.outside, ids=self.ids, rebuild=self.engine.ports.rebuild
+        )
+        following.programs = self.programs
+        return following
+
+    async def problems(self) -> list[str]:
+        """The codes of the open problems."""
+        return [record.code for record in await self.journal.problems()]
 
     async def fire(self, event_type: str, **data: Json) -> None:
         """An event of the engine."""
@@ -173,6 +205,88 @@ class House:
     async def sends(self) -> list[EffectRecord]:
         """Effects, oldest first."""
         return list(reversed(await self.journal.sends(limit=10_000)))
+
+
+class TestLog:
+    """Remembers what it was told, as (level, message, values)."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+
+    def debug(self, message: str, **values: Any) -> None:
+        self.lines.append(("debug", message, values))
+
+    def info(self, message: str, **values: Any) -> None:
+        self.lines.append(("info", message, values))
+
+    def warning(self, message: str, **values: Any) -> None:
+        self.lines.append(("warning", message, values))
+
+    def error(self, message: str, **values: Any) -> None:
+        self.lines.append(("error", message, values))
+
+    def said(self, level: str) -> list[str]:
+        """The messages of this level."""
+        return [message for kind, message, _ in self.lines if kind == level]
+
+
+class FailingJournal:
+    """A journal in front of another that stops writing when told: a full disk, or a process that dies.
+
+    `fails_after` commits have gone well, every one fails with `code`; `writes_last` lets the first of them be written,
+    only its answer is lost.
+    """
+
+    def __init__(self, inner: Journal, code: str = "disk-full") -> None:
+        self.inner = inner
+        self.code = code
+        self.commits = 0
+        self.fails_after: int | None = None
+        self.writes_last = False
+
+    async def commit(self, changes: Changes) -> Done | Conflict:
+        self.commits += 1
+        if self.fails_after is None or self.commits <= self.fails_after:
+            return await self.inner.commit(changes)
+        if self.writes_last and self.commits == self.fails_after + 1:
+            await self.inner.commit(changes)
+        raise JournalError(self.code, "the test's disk is full")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+@cache
+def everything() -> Registry:
+    """All plugins of ours."""
+    return Registry.discover(("actions", "triggers"))
+
+
+def programs(text: str, *more: type[Trigger] | type[Action]) -> list[Program]:
+    """The rules of a file, checked as every file is; `more` are plugins of the test."""
+    ours = everything()
+    triggers = {plugin.name: plugin for plugin in more if issubclass(plugin, Trigger)}
+    actions = {plugin.name: plugin for plugin in more if issubclass(plugin, Action)}
+    registry = replace(ours, triggers={**ours.triggers, **triggers}, actions={**ours.actions, **actions})
+    checked = check_file(read(dedent(text), "rules.yaml"), Known(registry))
+    wrong = [str(problem) for problem in checked.problems if problem.severity == "error"]
+    assert not wrong, wrong
+    return list(checked.programs)
+
+
+def program(text: str, *more: type[Trigger] | type[Action]) -> Program:
+    """The only rule of a file."""
+    (only,) = programs(text, *more)
+    return only
+
+
+def acting(actions: str, **keys: str) -> Program:
+    """The rule `r` on the event `go` with these steps; `keys` are further keys of it, as YAML."""
+    more = "".join(f"  {key}: {value}\n" for key, value in keys.items())
+    steps = indent(dedent(actions).strip("\n"), "    ")
+    return program(f"- id: r\n{more}  triggers:\n    - trigger: event\n      event_type: go\n  actions:\n{steps}\n")
 
 
 def rule(actions: list[Any], *, trigger: Mapping[str, Any] | None = None, **keys: Any) -> dict[str, Any]:

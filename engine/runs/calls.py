@@ -17,15 +17,13 @@ from engine.values import Fact, FireEvent, Json, Say, SetState
 def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
     """Plans the action and asks for what it plans; true when the step is over, false when it waits for outcomes."""
     action = _planned(course, step)
-    requests = []
     try:
         plans = action.plan(course.view)
+        requests = [course.means.outward(plan) for plan in plans if isinstance(plan, Request)]
     except ValueError as problem:
         raise StepFailed(f"{step['action']}: {problem}") from None
     for plan in plans:
-        if isinstance(plan, Request):
-            requests.append(course.means.outward(plan))
-        else:
+        if not isinstance(plan, Request):
             _change(course, plan)
     if not requests:
         course.note(frame.step_path, step["action"], "done", "done")
@@ -89,6 +87,7 @@ def _ask(
     before: Mapping[str, Json] | None = None,
 ) -> None:
     """Waits for these requests; `before` is what came of the attempt before, whose refused ones they repeat."""
+    timeout = course.setting("timeout", step["timeout"], DURATION) if "timeout" in step else None
     token = f"{frame.id}.{course.body.fresh()}"
     effects = [_effect(course, token, step, request) for request in requests]
     pending = [effect.op_id for effect in effects]
@@ -102,8 +101,8 @@ def _ask(
         data["requests"] = [_kept(request) for request in requests]
     frame.wait = Wait(token, "outcome", data)
     course.effects += effects
-    if "timeout" in step:
-        course.wake_after(token, course.setting("timeout", step["timeout"], DURATION), "timeout")
+    if timeout is not None:
+        course.wake_after(token, timeout, "timeout")
     for effect in effects:
         asked = {"op_id": effect.op_id, **effect.shown}
         course.note(frame.step_path, step["action"], "asked", f"asks {effect.connection}: {effect.operation}", asked)
