@@ -76,6 +76,7 @@ class Executor:
         self._lanes: dict[Lane, list[RunRecord]] = {}
         self._touched: dict[Lane, list[RunRecord]] = {}
         self._ended: set[str] = set()
+        self._queued: set[Lane] | None = None
         self.on_states: Callable[[], None] = lambda: None
         self.on_dues: Callable[[], None] = lambda: None
 
@@ -121,6 +122,8 @@ class Executor:
 
     async def _batch(self, messages: Sequence[InboxRecord], events: Sequence[EventRecord]) -> None:
         self._start_batch()
+        if self._queued is None:
+            self._queued = {(run.rule, run.key) for run in await self._journal.open_runs() if run.state == "queued"}
         view = self._view()
         courses = []
         for run_id, inbox in _by_run(messages).items():
@@ -182,9 +185,12 @@ class Executor:
     async def _promote(self, course: Course, view: Snapshot) -> None:
         """Starts the run that was queued behind the one that has just ended, in the same changes."""
         ended, lane = course.run, _lane(course)
-        while ended.state == "done":
+        # Without a look at the journal where nothing is queued: a lane in mode parallel may hold hundreds of runs.
+        while ended.state == "done" and self._queued and lane in self._queued:
             waiting = [run for run in await self._lane(lane) if run.id != ended.id]
             self._lanes[lane] = waiting
+            if not any(run.state == "queued" for run in waiting):
+                self._queued.discard(lane)
             if not waiting or waiting[0].state != "queued":
                 return
             following = await self._gone_on(waiting[0], (), view)
@@ -206,6 +212,8 @@ class Executor:
             self._lanes[lane] = others
         elif course.run.state == "queued":
             self._lanes[lane] = [*others, course.run]
+            if self._queued is not None:
+                self._queued.add(lane)
         else:
             self._lanes[lane] = [course.run, *others]
 
