@@ -130,6 +130,7 @@ class Engine:
         )
         for part in (self.executor, self.effects):
             part.on_dues = self.due.wake.say
+        self.intake.on_failure = self.notices.journal_failed
         for source in (self.executor, self.intake):
             source.on_states = self._states_changed
 
@@ -176,6 +177,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for name, wake, work in self._parts():
                 group.create_task(self._run(name, wake, work), name=name)
+            group.create_task(self._until_well(), name="until well")
 
     async def work(self) -> bool:
         """Does all that can be done without time passing, calls under way included; false if there was nothing."""
@@ -201,7 +203,7 @@ class Engine:
 
     async def _report(self, prefix: str, name: str, error: Exception) -> None:
         if isinstance(error, JournalError):
-            await self.notices.report(f"{prefix}{error.code}", error.code, str(error))
+            await self.notices.journal_failed(error)
             return
         self.ports.log.error("a part of rulewheel failed; it goes on", part=name, reason=repr(error))
         text = f"rulewheel itself made a mistake in its {name} part and tries again: {type(error).__name__}: {error}"
@@ -241,6 +243,13 @@ class Engine:
                 await self._report(prefix, name, error)
                 await self.ports.clock.sleep_until(self.ports.clock.now() + PAUSE)
                 wake.sweep()
+
+    async def _until_well(self) -> None:
+        """Tries the journal again and again after it failed."""
+        while True:
+            await self.notices.unwell.wait()
+            await self.ports.clock.sleep_until(self.ports.clock.now() + PAUSE)
+            await self.notices.try_journal()
 
     async def _contents_before(self, rules: Iterable[RuleRecord]) -> Contents:
         """What the triggers said until now: by the book, or after a restart by the journal."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import tzinfo
 
 from engine.clock import Clock, Ids
@@ -38,6 +38,7 @@ class Intake:
         self._events = events
         self._log = log
         self.on_states: Callable[[], None] = lambda: None
+        self.on_failure: Callable[[JournalError], Awaitable[None]] = _unheard
 
     def view(self) -> Snapshot:
         """What may be read now."""
@@ -53,8 +54,10 @@ class Intake:
             try:
                 fresh = [reaction for reaction in reactions if not await self._seen(reaction)]
                 is_written = await self._commit(fresh, entity)
-            except BaseException:
+            except BaseException as error:
                 await self._recall(reactions)
+                if isinstance(error, JournalError) and error.code not in ("bad-record", "closed"):
+                    await self.on_failure(error)
                 raise
             if is_written:
                 await self._recall([reaction for reaction in reactions if reaction not in fresh])
@@ -97,6 +100,10 @@ class Intake:
         if reaction.fault:
             self._log.error("a trigger failed", rule=rule, reason=reaction.fault)
         return f"{rule}: {reaction.decision.reason}" + ("" if is_fresh else f"; skipped: {reaction.dedupe} came before")
+
+
+async def _unheard(error: JournalError) -> None:
+    """Nobody wants to know."""
 
 
 def _scope(reaction: Reaction) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from engine.clock import Clock
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
 from engine.records import Changes, ProblemRecord
+
+_JOURNAL = "journal/"
 
 
 class Notices:
@@ -16,10 +20,12 @@ class Notices:
         self._clock = clock
         self._log = log
         self._open: dict[str, ProblemRecord] = {}
+        self.unwell = asyncio.Event()
 
     async def load(self) -> None:
         """Takes what the journal holds as open."""
         self._open = {record.key: record for record in await self._journal.problems()}
+        self.unwell.set()
 
     def open(self) -> list[ProblemRecord]:
         """The open problems, oldest first."""
@@ -32,20 +38,36 @@ class Notices:
         record = ProblemRecord(key, code, text, self._clock.now(), None)
         self._open[key] = record
         self._log.error("problem", code=code, text=text)
-        await self._write(record)
+        fault = await self._fault_in_writing(record)
+        if fault is not None:
+            self._log.error("a problem could not be written down", code=record.code, reason=str(fault))
 
     async def clear(self, prefix: str) -> None:
-        """Closes every open problem whose key begins with `prefix`."""
+        """Closes every open problem whose key begins with `prefix`; what cannot be written down stays open."""
         for key in [key for key in self._open if key.startswith(prefix)]:
             found = self._open.pop(key, None)
             if found is None:  # closed by somebody else while the one before was written
                 continue
             record = found._replace(cleared=self._clock.now())
-            self._log.info("problem cleared", code=record.code, text=record.text)
-            await self._write(record)
+            if await self._fault_in_writing(record):
+                self._open.setdefault(key, found)
+            else:
+                self._log.info("problem cleared", code=record.code, text=record.text)
 
-    async def _write(self, record: ProblemRecord) -> None:
+    async def journal_failed(self, error: JournalError) -> None:
+        """Opens the problem that the journal cannot write; `unwell` is set until `try_journal` finds that it can."""
+        self.unwell.set()
+        await self.report(f"{_JOURNAL}{error.code}", error.code, str(error))
+
+    async def try_journal(self) -> None:
+        """Clears what the journal could not do by writing that down: that it can is the proof."""
+        await self.clear(_JOURNAL)
+        if not any(key.startswith(_JOURNAL) for key in self._open):
+            self.unwell.clear()
+
+    async def _fault_in_writing(self, record: ProblemRecord) -> JournalError | None:
         try:
             await self._journal.commit(Changes(put=[record]))
         except JournalError as error:
-            self._log.error("a problem could not be written down", code=record.code, reason=str(error))
+            return error
+        return None
