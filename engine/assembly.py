@@ -128,7 +128,7 @@ class Engine:
             wakes.effects,
             log,
         )
-        for part in (self.executor, self.effects):
+        for part in (self.executor, self.effects, self.intake):
             part.on_dues = self.due.wake.say
         self.intake.on_failure = self.notices.journal_failed
         for source in (self.executor, self.intake):

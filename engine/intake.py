@@ -9,7 +9,7 @@ from engine.clock import Clock, Ids
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
 from engine.match import Channel, Matcher, Reaction
-from engine.records import Changes, Done, EntityRecord, EventRecord, Expect, SeenRecord
+from engine.records import Changes, Done, DueRecord, EntityRecord, EventRecord, Expect, SeenRecord
 from engine.states import Snapshot, States
 from engine.values import Fact
 from engine.wake import Wake
@@ -38,6 +38,7 @@ class Intake:
         self._events = events
         self._log = log
         self.on_states: Callable[[], None] = lambda: None
+        self.on_dues: Callable[[], None] = lambda: None
         self.on_failure: Callable[[JournalError], Awaitable[None]] = _unheard
 
     def view(self) -> Snapshot:
@@ -87,6 +88,8 @@ class Intake:
             if before is None or before.state != entity.state:
                 self.on_states()
         self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
+        if any(isinstance(record, DueRecord) for record in changes.put):
+            self.on_dues()
         return True
 
     async def _recall(self, reactions: Sequence[Reaction]) -> None:
