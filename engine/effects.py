@@ -184,10 +184,10 @@ class Effects:
                 self._log.error("an outcome cannot be written yet", op_id=effect.op_id, reason=str(error))
                 if error.code == "closed":
                     return
-                await self._notices.journal_failed(error)
                 if error.code == "bad-record" and plainer is not None:
                     changes, plainer = plainer, None
                     continue
+                await self._notices.journal_failed(error)
                 await self._clock.sleep_until(self._clock.now() + RETRY_WRITE)
                 continue
             if isinstance(done, Done):
