@@ -7,13 +7,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
-import httpcore
-
-from connections.pool import Answer, Host, Pool, Reach, classify, encoded, judge, repeatable
+from connections.pool.address import Host, Reach
+from connections.pool.answer import Answer
+from connections.pool.head import encoded
+from connections.pool.outcome import judge, repeatable
 from engine.plugin import Accepted, Connection, Json, Operation, Outcome, Refused, Request, Tools, Waiting, near
+
+if TYPE_CHECKING:
+    from connections.pool.pool import Pool
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _OURS: Final = frozenset(
@@ -35,8 +39,10 @@ class HttpConnection(Connection):
 
     async def open(self, tools: Tools) -> None:
         """Gets ready; nothing is sent yet."""
+        from connections.pool.pool import Pool
+
         self._tools = tools
-        self._pool = Pool(tools.clock)
+        self._pool: Pool = Pool(tools.clock)
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -50,21 +56,18 @@ class HttpConnection(Connection):
             call = _Call(request, operation, self._tools)
         except _SecretMissing as fault:
             return Waiting(str(fault), problem="secret-missing")
-        except (ValueError, httpcore.UnsupportedProtocol) as fault:
+        except ValueError as fault:
             return Refused(f"not sent: {fault}")
         outcome = await self._performed(call, request, operation)
         return repeatable(outcome) if request.idempotent or not request.changes_world else outcome
 
     async def _performed(self, call: _Call, request: Request, operation: Operation) -> Outcome:
         limit = request.timeout.total_seconds() if request.timeout else None
-        try:
-            answer = await self._pool.call(
-                call.host, call.method, call.target, call.head, call.body, send_by=operation.send_by, timeout=limit
-            )
-        except ValueError as fault:
-            return Refused(f"not sent: {fault}")
-        except Exception as error:
-            return classify(error)
+        answer = await self._pool.ask(
+            call.host, call.method, call.target, call.head, call.body, send_by=operation.send_by, timeout=limit
+        )
+        if not isinstance(answer, Answer):
+            return answer
         outcome = judge(answer, self._tools.clock.now())
         if answer.status in call.expect:
             outcome = Accepted(proof=f"status {answer.status}")

@@ -36,8 +36,8 @@ HOUSE = """
 PLUGINS = {
     "connections.pool": ["PLUGIN", "{own}"],
     "connections.pool.*": ["PLUGIN", "{own}"],
-    "connections.*.commands": ["PLUGIN", "BELOW_CLI", "connections.pool", "{own}"],
-    "connections.*": ["PLUGIN", "connections.pool", "{own}"],
+    "connections.*.commands": ["PLUGIN", "BELOW_CLI", "connections.pool.*", "{own}"],
+    "connections.*": ["PLUGIN", "connections.pool.*", "{own}"],
     "actions.*": ["PLUGIN", "connections.*.requests", "connections.http"],
     "triggers.*": ["PLUGIN", "connections.*.requests", "connections.http"],
 }
@@ -192,7 +192,7 @@ def test_a_house_in_order_has_no_violations(tmp_path: Path) -> None:
             "engine/assembly": "",
             "connections/pool/wire": "from engine.plugin import Request",
             "connections/pool/pool": "from connections.pool.wire import Wire",
-            "connections/chakra/client": "from connections.pool import Pool\nfrom engine.values import Json",
+            "connections/chakra/client": "from connections.pool.pool import Pool\nfrom engine.values import Json",
             "connections/chakra/requests": "from connections.chakra import client",
             "connections/chakra/commands": "import engine.daemon, connections.chakra.client",
             "actions/whatsapp": "from connections.chakra.requests import Send\nfrom engine.plugin import Action",
@@ -224,7 +224,7 @@ def test_a_house_in_order_has_no_violations(tmp_path: Path) -> None:
             "connections/chakra/commands.py:1 imports engine.cli",
         ),
         ("connections/mail", "from actions import log", "connections/mail.py:1 imports actions"),
-        ("actions/whatsapp", "from connections.pool import Pool", "actions/whatsapp.py:1 imports connections.pool"),
+        ("actions/mail", "from connections.pool.pool import Pool", "actions/mail.py:1 imports connections.pool"),
         ("actions/whatsapp", "import connections.chakra.client", "actions/whatsapp.py:1 imports connections.chakra"),
         ("actions/log", "from actions import whatsapp", "actions/log.py:1 imports actions"),
         ("triggers/time", "from engine.calendar import cron", "triggers/time.py:1 imports engine.calendar"),

@@ -7,13 +7,16 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from connections.chakra import requests
 from connections.chakra.envelope import Envelope
 from connections.chakra.errors import RATE_LIMITS, code_in, reason, shy, wait
 from connections.chakra.paging import Pages
-from connections.pool import Answer, Host, Limits, Pool, classify, encoded, judge, repeatable
+from connections.pool.address import Host
+from connections.pool.answer import Answer
+from connections.pool.head import encoded
+from connections.pool.outcome import judge, repeatable
 from engine.plugin import (
     BOOLEAN,
     DURATION,
@@ -34,6 +37,9 @@ from engine.plugin import (
     optional,
     required,
 )
+
+if TYPE_CHECKING:
+    from connections.pool.pool import Pool
 
 STATUSES: Final = ("INVALID", "NOT_STARTED", "SUCCESS", "ERROR")
 MALFORMED: Final = "malformed-answer"
@@ -84,9 +90,14 @@ class ChakraConnection(Connection):
 
     async def open(self, tools: Tools) -> None:
         """Gets ready; nothing is sent yet."""
+        from connections.pool.pool import Pool
+        from connections.pool.transport import Limits
+
         seconds = self.timeout.total_seconds()
         self._clock = tools.clock
-        self._pool = Pool(tools.clock, Limits(connect=min(5.0, seconds), read=seconds, write=seconds, whole=seconds))
+        self._pool: Pool = Pool(
+            tools.clock, Limits(connect=min(5.0, seconds), read=seconds, write=seconds, whole=seconds)
+        )
         self._host = Host.of(self.base_url, "private" if self.allow_private else "public")
         self._root = "/".join(self.base_url.split("/")[3:]).rstrip("/")
         self._head = encoded({"Authorization": f"Bearer {self.token}", "Accept": "application/json"})
@@ -122,12 +133,7 @@ class ChakraConnection(Connection):
         head = self._json_head if body else self._head
         target = f"/{self._root}{path}" if self._root else path
         send_by = operation.send_by if operation else None
-        try:
-            return await self._pool.call(self._host, method, target, head, body, send_by=send_by, timeout=limit)
-        except ValueError as fault:
-            return Refused(f"not sent: {fault}")
-        except Exception as error:
-            return classify(error)
+        return await self._pool.ask(self._host, method, target, head, body, send_by=send_by, timeout=limit)
 
     async def _send(self, request: Request, operation: Operation) -> Outcome:
         plugin, number = requests.path_of(self.plugin_id), requests.path_of(self.phone_number_id)

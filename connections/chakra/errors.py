@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connections.chakra.envelope import Body, told
-from connections.pool import Answer, retry_after
+from connections.pool.answer import Answer
+from connections.pool.outcome import retry_after
 from engine.plugin import Json, masked
 
 RATE_LIMITS: Final[Mapping[int, timedelta | None]] = {

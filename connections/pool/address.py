@@ -1,18 +1,12 @@
-"""Where a call may go: the host, its addresses resolved once, and which of them are public (promise P19)."""
+"""Where a call may go: the host, and which addresses are public (promise P19)."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
-import httpcore
-
-Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 Reach = Literal["public", "loopback", "private"]
 
 # Networks whose addresses carry an IPv4 address in their last 32 bits: mapped, compatible, NAT64 (RFC 6052).
@@ -26,10 +20,6 @@ _WITHIN: Final[dict[Reach, tuple[Reach, ...]]] = {
     "loopback": ("public", "loopback"),
     "private": ("public", "loopback", "private"),
 }
-
-
-class AddressForbidden(httpcore.ConnectError):
-    """The host has no address that may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +39,10 @@ class Host:
 
     @classmethod
     def of(cls, url: str, reach: Reach = "public") -> Host:
-        """The host of a web address. Raises httpcore.UnsupportedProtocol or ValueError, in words for people."""
+        """The host of a web address. Raises ValueError, in words for people."""
         parts = urlsplit(url)
         if parts.scheme not in _PORTS:
-            raise httpcore.UnsupportedProtocol("the address must begin with https:// or http://")
+            raise ValueError("the address must begin with https:// or http://")
         if parts.username is not None or parts.password is not None:
             raise ValueError("the address must not hold a user name or password; use a header with a secret")
         if not parts.hostname:
@@ -68,24 +58,6 @@ def _ascii(name: str) -> str:
     if not plain or not all(letter.isalnum() or letter in "-._:" for letter in plain):
         raise ValueError("the address names no host that can exist")
     return plain.lower()
-
-
-async def resolved(name: str, port: int) -> list[str]:
-    """The addresses of a name as the machine's resolver gives them. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-async def vetted(host: Host, resolve: Resolve) -> list[str]:
-    """The addresses that may be connected to, after one look-up. Raises httpcore.ConnectError, AddressForbidden."""
-    try:
-        found = await resolve(host.name, host.port)
-    except (OSError, UnicodeError):
-        raise httpcore.ConnectError(f"{host.name} has no address: the name cannot be looked up") from None
-    allowed = [address for address in found if within(address, host.reach)]
-    if not allowed:
-        raise AddressForbidden(f"{host.name} leads to a private address; only the operator's settings can allow that")
-    return allowed
 
 
 def within(address: str, reach: Reach) -> bool:

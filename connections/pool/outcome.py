@@ -1,4 +1,4 @@
-"""The table of promise P10 as data: what surely happened, by exception and by status.
+"""The table of promise P10 as data, as far as an answer came: what surely happened, by status.
 
 Only what surely did not happen is ever tried again by itself; in doubt the outcome is Unsure.
 """
@@ -11,62 +11,36 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-import httpcore
-
-from connections.pool.address import AddressForbidden
 from connections.pool.answer import Answer
-from connections.pool.wire import SendByPassed
 from engine.plugin import Accepted, Outcome, Refused, Unsure, Waiting
 
 LONGEST_WAIT: Final = timedelta(days=1)
 
 
-def _waiting(problem: str = "") -> Callable[[str], Outcome]:
+def waiting(problem: str = "") -> Callable[[str], Outcome]:
+    """What a row makes of a reason where surely nothing happened."""
     return lambda reason: Waiting(reason, problem=problem)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table: what it makes of a reason, and the words when the exception brings none."""
+    """One row of the table: what it makes of a reason, and the words for it."""
 
     outcome: Callable[[str], Outcome]
     says: str
 
 
-EXCEPTIONS: Final[tuple[tuple[type[Exception], Row], ...]] = (
-    (SendByPassed, Row(_waiting(), "not sent: it was too late to send it safely")),
-    (AddressForbidden, Row(_waiting("address-not-allowed"), "not sent: the address is not allowed")),
-    (httpcore.ConnectError, Row(_waiting("unreachable"), "cannot connect")),
-    (httpcore.ConnectTimeout, Row(_waiting("unreachable"), "connecting took too long")),
-    (httpcore.PoolTimeout, Row(_waiting(), "not sent: all connections are busy")),
-    (httpcore.UnsupportedProtocol, Row(_waiting(), "not sent: neither http nor https")),
-    (httpcore.ReadTimeout, Row(Unsure, "sent, but no answer came in time")),
-    (httpcore.WriteTimeout, Row(Unsure, "sending took too long")),
-    (httpcore.ReadError, Row(Unsure, "sent, but the connection broke before the answer")),
-    (httpcore.WriteError, Row(Unsure, "the connection broke while sending")),
-    (httpcore.RemoteProtocolError, Row(Unsure, "sent, but the answer was not HTTP")),
-)
-OTHER_EXCEPTION: Final = Row(Unsure, "something went wrong while sending")
-
 STATUSES: Final[tuple[tuple[range, Row], ...]] = (
     (range(200, 300), Row(Accepted, "")),
     (range(300, 400), Row(Refused, "the address has moved, and redirects are not followed")),
-    (range(401, 402), Row(_waiting("token-refused"), "the token was refused")),
-    (range(403, 404), Row(_waiting("token-refused"), "the token may not do this")),
+    (range(401, 402), Row(waiting("token-refused"), "the token was refused")),
+    (range(403, 404), Row(waiting("token-refused"), "the token may not do this")),
     (range(408, 409), Row(Unsure, "the other side gave up waiting for the request")),
-    (range(429, 430), Row(_waiting("rate-limited"), "too many requests for now")),
+    (range(429, 430), Row(waiting("rate-limited"), "too many requests for now")),
     (range(400, 500), Row(Refused, "the request was refused")),
     (range(500, 600), Row(Unsure, "the other side failed")),
 )
 OTHER_STATUS: Final = Row(Unsure, "an answer without meaning")
-
-
-def classify(error: Exception) -> Outcome:
-    """The outcome of a call that raised; its reason is the exception's own words where they are ours."""
-    for kind, row in EXCEPTIONS:
-        if isinstance(error, kind):
-            return row.outcome(str(error) or row.says)
-    return OTHER_EXCEPTION.outcome(f"{OTHER_EXCEPTION.says} ({type(error).__name__})")
 
 
 def judge(answer: Answer, now: datetime) -> Outcome:

@@ -4,41 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, cast
 
-import httpcore
 import httptools
+import httpx
 
-from connections.pool.answer import Answer
+from connections.pool.head import TOKEN, checked
 from engine.plugin import Clock
 
 LONGEST_HEAD: Final = 100_000
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
-_TARGET: Final = re.compile(r"/[!-\"$-~]*")
+_TARGET: Final = re.compile(rb"/[!-\"$-~]*")
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"))
 
 
-class SendByPassed(Exception):
+class SendByPassed(httpx.PoolTimeout):
     """The request did not leave: its `send_by` was over when its first byte was about to."""
 
 
-def encoded(headers: Mapping[str, str]) -> bytes:
-    """Header lines as they are sent. Raises ValueError for names or values that HTTP cannot carry."""
-    for name, value in headers.items():
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise ValueError(f'the header "{_TOKEN.findall(name)[:1] or ""}" has letters that a header cannot carry')
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
-
-
-def written(method: str, target: str, host: str, head: bytes, body: bytes) -> bytes:
-    """The whole request as bytes. Raises ValueError when method or target cannot be sent."""
-    if not _TOKEN.fullmatch(method) or not _TARGET.fullmatch(target):
-        raise ValueError("the method or the path has letters that an address cannot carry")
-    length = f"Content-Length: {len(body)}\r\n" if body or method not in ("GET", "HEAD") else ""
-    start = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\n{length}"
-    return b"%b%b\r\n%b" % (start.encode("ascii"), head, body)
+def written(request: httpx.Request, body: bytes) -> bytes:
+    """The whole request as bytes; its length is always stated by us. Raises httpx.LocalProtocolError."""
+    method, target = request.method.encode("ascii", "replace"), request.url.raw_path
+    if not TOKEN.fullmatch(method) or not _TARGET.fullmatch(target):
+        raise httpx.LocalProtocolError("the method or the path has letters that an address cannot carry")
+    try:
+        head = checked(request.headers.raw)
+    except ValueError as fault:
+        raise httpx.LocalProtocolError(str(fault)) from None
+    lines = b"".join([b"%b: %b\r\n" % pair for pair in head if pair[0].lower() not in _FRAMING])
+    length = b"Content-Length: %d\r\n" % len(body) if body or method not in (b"GET", b"HEAD") else b""
+    return b"%b %b HTTP/1.1\r\n%b%b\r\n%b" % (method, target, lines, length, body)
 
 
 class Reply:
@@ -51,8 +46,9 @@ class Reply:
         self._size = 0
         self._head_read = False
         self._lasting = False
-        self._headers: dict[str, str] = {}
-        self._body = bytearray()
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = bytearray()
         self.done = False
         self.cut = False
         self.stray = False
@@ -69,30 +65,24 @@ class Reply:
         clean = self.done and not self.cut and not self.stray and not self._bodiless and self.fault is None
         return clean and self._lasting
 
-    def answer(self) -> Answer:
-        """The answer as it was read. Raises what went wrong while reading it."""
-        if self.fault is not None:
-            raise self.fault
-        return Answer(self._parser.get_status_code(), self._headers, bytes(self._body), self.cut)
-
     def feed(self, data: bytes) -> None:
         self._size += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(httpcore.RemoteProtocolError("sent, but the answer was not HTTP"))
+            self._fail(httpx.RemoteProtocolError("sent, but the answer was not HTTP"))
         if not self._head_read and self._size > LONGEST_HEAD:
-            self._fail(httpcore.RemoteProtocolError("sent, but the answer's headers never ended"))
+            self._fail(httpx.RemoteProtocolError("sent, but the answer's headers never ended"))
         if self._size > LONGEST_HEAD + 8 * self._most and not self.done:  # tiny chunks: 8 bytes sent for one of body
             self.cut = True
 
     def end(self) -> None:
         """The other side says no more; that ends an answer that named no length."""
-        lengthless = not {"content-length", "transfer-encoding"} & self._headers.keys()
+        lengthless = not {b"content-length", b"transfer-encoding"} & {name.lower() for name, _ in self.headers}
         if self._head_read and lengthless:
             self.done = True
         else:
-            self._fail(httpcore.RemoteProtocolError("sent, but the connection closed before the answer was complete"))
+            self._fail(httpx.RemoteProtocolError("sent, but the connection closed before the answer was complete"))
 
     def _fail(self, fault: Exception) -> None:
         if self.done:
@@ -104,15 +94,13 @@ class Reply:
         self.stray = self.stray or self.done
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.done:
-            return
-        key = name.decode("ascii", "replace").lower()
-        text = value.decode("utf-8", "replace")
-        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+        if not self.done:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self.done or self._parser.get_status_code() < 200:
             return
+        self.status = self._parser.get_status_code()
         self._head_read = True
         self._lasting = bool(self._parser.should_keep_alive())  # the parser forgets it with the last byte
         self.done = self._bodiless
@@ -120,16 +108,16 @@ class Reply:
     def on_body(self, body: bytes) -> None:
         if self.done or self.cut:
             return
-        self._body += body
-        if len(self._body) > self._most:
-            del self._body[self._most :]
+        self.body += body
+        if len(self.body) > self._most:
+            del self.body[self._most :]
             self.cut = True
 
     def on_message_complete(self) -> None:
         if self._head_read:
             self.done = True
         else:
-            self._headers.clear()  # an interim answer (1xx): the real one follows
+            self.headers.clear()  # an interim answer (1xx): the real one follows
 
 
 class Wire(asyncio.Protocol):
@@ -184,16 +172,17 @@ class Wire(asyncio.Protocol):
         elif not self.closed.done():
             self.closed.set_result(None)
 
-    async def ask(self, message: bytes, reply: Reply, patience: Patience, send_by: datetime | None) -> Answer:
-        """Writes the request and reads the answer; the connection is closed unless it may be used again.
+    async def ask(self, message: bytes, reply: Reply, patience: Patience, send_by: datetime | None) -> None:
+        """Writes the request and reads the answer into `reply`; the connection is closed unless it may be used again.
 
-        Raises httpcore.ConnectError or SendByPassed while surely nothing was sent, else httpcore's ReadTimeout,
+        Raises httpx.ConnectError or SendByPassed while surely nothing was sent, else httpx's ReadTimeout,
         WriteTimeout, ReadError, RemoteProtocolError.
         """
         try:
             self._send(message, reply, patience, send_by)
             await self._answered(reply, patience)
-            answer = reply.answer()
+            if reply.fault is not None:
+                raise reply.fault
         except BaseException:
             self.abort()
             raise
@@ -201,11 +190,10 @@ class Wire(asyncio.Protocol):
             self._reply = None
         if not reply.reusable:
             self.abort()
-        return answer
 
     def _send(self, message: bytes, reply: Reply, patience: Patience, send_by: datetime | None) -> None:
         if not self.open or self._transport is None:
-            raise httpcore.ConnectError("the connection closed before the request was sent")
+            raise httpx.ConnectError("the connection closed before the request was sent")
         if send_by is not None and patience.clock.now() > send_by:
             raise SendByPassed("not sent: it was too late to send it safely")
         self._reply = reply
@@ -239,7 +227,7 @@ class Wire(asyncio.Protocol):
         if fault is None:
             self._reply.end()
         else:
-            self._reply.fault = httpcore.ReadError("sent, but the connection broke before the answer was complete")
+            self._reply.fault = httpx.ReadError("sent, but the connection broke before the answer was complete")
         self._wake()
 
     def _wake(self) -> None:
@@ -263,5 +251,5 @@ class Patience:
     def over(self, writing: bool) -> Exception:
         """What to raise when it has ended."""
         if writing:
-            return httpcore.WriteTimeout("sending took too long")
-        return httpcore.ReadTimeout("sent, but no answer came in time")
+            return httpx.WriteTimeout("sending took too long")
+        return httpx.ReadTimeout("sent, but no answer came in time")

@@ -296,8 +296,7 @@ async def test_bytes_after_an_answer_are_never_taken_for_the_answer_to_the_next_
 
 @both
 async def test_without_its_defence_the_promise_is_seen_to_break(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "connections.chakra.connection" if kind == "chakra" else "connections.http"
-    monkeypatch.setattr(f"{module}.classify", lambda error: Waiting(str(error)))
+    monkeypatch.setattr("connections.pool.pool.classify", lambda error: Waiting(str(error)))
     async with calling(kind, Trap(lambda _: Do(ok(SENT)[:20], "close")), Tally()) as caller:
         outcome = await caller.ask()
     assert type(outcome) is not expected(kind, 200, SENT, truncated=True)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from connections.chakra.envelope import Envelope, told
-from connections.pool import Answer
+from connections.pool.answer import Answer
 from engine.plugin import Json
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connections.chakra.errors import code_in, reason, shy, wait
-from connections.pool import Answer
+from connections.pool.answer import Answer
 from engine.plugin import Json
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

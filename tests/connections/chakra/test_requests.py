@@ -137,7 +137,8 @@ def test_entries_need_sensible_bounds() -> None:
         job_entries("j", skip=-1)
 
 
-def test_requests_are_imported_without_the_machinery_that_performs_them() -> None:
-    code = "import sys, connections.chakra.requests\nprint([n for n in ('httpcore', 'httptools') if n in sys.modules])"
+@pytest.mark.parametrize("module", ["connections.chakra.requests", "connections.chakra.connection", "connections.http"])
+def test_what_rules_are_checked_with_is_imported_without_the_machinery_that_calls(module: str) -> None:
+    code = f"import sys, {module}\nprint([n for n in ('httpx', 'httptools') if n in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import httpcore
 import pytest
 
-from connections.pool.address import AddressForbidden, Host, Reach, vetted, within
+from connections.pool.address import Host, Reach, within
 
 PRIVATE = [
     "10.0.0.1",
@@ -72,33 +71,6 @@ def test_link_local_multicast_and_unspecified_addresses_are_never_called(address
     assert not within(address, reach)
 
 
-async def test_a_name_is_looked_up_once_and_only_its_public_addresses_are_kept() -> None:
-    asked: list[str] = []
-
-    async def resolve(name: str, port: int) -> list[str]:
-        asked.append(name)
-        return ["10.0.0.1", "8.8.8.8", "127.0.0.1"]
-
-    assert await vetted(Host(True, "shop.example", 443), resolve) == ["8.8.8.8"]
-    assert asked == ["shop.example"]
-
-
-async def test_a_name_with_only_private_addresses_is_forbidden() -> None:
-    async def resolve(name: str, port: int) -> list[str]:
-        return ["192.168.1.1"]
-
-    with pytest.raises(AddressForbidden, match="leads to a private address"):
-        await vetted(Host(True, "shop.example", 443), resolve)
-
-
-async def test_a_name_that_cannot_be_looked_up_is_a_connect_error() -> None:
-    async def resolve(name: str, port: int) -> list[str]:
-        raise OSError("no such name")
-
-    with pytest.raises(httpcore.ConnectError, match="cannot be looked up"):
-        await vetted(Host(True, "shop.example", 443), resolve)
-
-
 @pytest.mark.parametrize(
     ("url", "host", "header"),
     [
@@ -123,5 +95,5 @@ def test_an_address_that_cannot_be_called_is_a_value_error(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["ftp://shop.example", "file:///etc/passwd", "shop.example", ""])
 def test_only_http_and_https_are_spoken(url: str) -> None:
-    with pytest.raises(httpcore.UnsupportedProtocol):
+    with pytest.raises(ValueError, match="must begin with https"):
         Host.of(url)

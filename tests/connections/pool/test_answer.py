@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import zlib
+
 import pytest
 
-from connections.pool import Answer
+from connections.pool.answer import Answer
 
 
 def answer(body: bytes, headers: dict[str, str] | None = None, cut: bool = False) -> Answer:
@@ -31,3 +33,8 @@ def test_half_a_character_becomes_one_that_can_be_stored() -> None:
 def test_text_follows_the_named_encoding_and_never_fails() -> None:
     assert answer("é".encode("latin-1"), {"content-type": "text/plain; charset=latin-1"}).text() == "é"
     assert answer(b"a\xff", {"content-type": "text/plain; charset=none-such"}).text() == "a\ufffd"
+
+
+def test_an_encoding_that_unpacks_is_not_followed() -> None:
+    bomb = zlib.compress(b"x" * 1_000_000)
+    assert len(answer(bomb, {"content-type": "text/plain; charset=zlib"}).text()) <= len(bomb)

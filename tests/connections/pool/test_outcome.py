@@ -2,34 +2,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import httpcore
 import pytest
 
-from connections.pool import AddressForbidden, Answer, SendByPassed, classify, judge, repeatable, retry_after
+from connections.pool.answer import Answer
+from connections.pool.outcome import judge, repeatable, retry_after
 from engine.plugin import Accepted, Refused, Unsure, Waiting
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("error", "outcome"),
-    [
-        (SendByPassed(), Waiting("not sent: it was too late to send it safely")),
-        (AddressForbidden("x is private"), Waiting("x is private", problem="address-not-allowed")),
-        (httpcore.ConnectError(), Waiting("cannot connect", problem="unreachable")),
-        (httpcore.ConnectTimeout(), Waiting("connecting took too long", problem="unreachable")),
-        (httpcore.PoolTimeout(), Waiting("not sent: all connections are busy")),
-        (httpcore.UnsupportedProtocol(), Waiting("not sent: neither http nor https")),
-        (httpcore.ReadTimeout(), Unsure("sent, but no answer came in time")),
-        (httpcore.WriteTimeout(), Unsure("sending took too long")),
-        (httpcore.ReadError(), Unsure("sent, but the connection broke before the answer")),
-        (httpcore.WriteError(), Unsure("the connection broke while sending")),
-        (httpcore.RemoteProtocolError(), Unsure("sent, but the answer was not HTTP")),
-        (RuntimeError("token abc"), Unsure("something went wrong while sending (RuntimeError)")),
-    ],
-)
-def test_an_exception_has_the_outcome_of_the_table(error: Exception, outcome: object) -> None:
-    assert classify(error) == outcome
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,32 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import logging
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
-import httpcore
+import httpx
 import pytest
 
-from connections.pool import AddressForbidden, Host, Limits, Pool, SendByPassed
-from connections.pool.address import Resolve, resolved
+from connections.pool.address import Host
+from connections.pool.answer import Answer
+from connections.pool.head import encoded
+from connections.pool.lookup import AddressForbidden, Resolve
+from connections.pool.pool import Pool
+from connections.pool.transport import Limits
+from connections.pool.wire import SendByPassed
 from engine.clock import SystemClock
+from engine.plugin import Refused, Unsure, Waiting
 from tests.connections.pool.trap import Do, Seen, Trap, ok
 
 CERTIFICATE = Path(__file__).parent / "localhost.pem"  # self-signed, for these tests only
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+SHOP = Host(True, "shop.example", 443)
+BROKEN = ((b"X-Key", b"canary\r\n"),)
 
 
 class Still:
@@ -42,12 +53,12 @@ def at(trap: Trap, name: str = "127.0.0.1", secure: bool = False) -> Host:
 async def test_a_request_arrives_whole_and_its_answer_comes_back() -> None:
     pool = Pool(Still())
     async with Trap(lambda _: Do(ok(b'{"a": 1}', 201, "X-One: 1\r\nX-One: 2\r\n"))).listening() as trap:
-        answer = await pool.call(at(trap), "POST", "/a?b=c", b"X-Mine: yes\r\n", b"body")
+        answer = await pool.call(at(trap), "POST", "/a?b=c", encoded({"X-Mine": "yes"}), b"body")
         await pool.close()
     assert (answer.status, answer.json(), answer.headers["x-one"]) == (201, {"a": 1}, "1, 2")
     expected = (
         f"POST /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:{trap.port}\r\nAccept-Encoding: identity\r\n"
-        "Content-Length: 4\r\nX-Mine: yes\r\n\r\nbody"
+        f"User-Agent: rulewheel/{version('rulewheel')}\r\nX-Mine: yes\r\nContent-Length: 4\r\n\r\nbody"
     )
     assert trap.seen == [Seen(expected.encode(), 1, 1)]
 
@@ -64,10 +75,10 @@ async def test_a_call_that_finds_no_free_connection_in_time_was_not_sent() -> No
     pool = Pool(SystemClock(), Limits(connections=1, queue=0.02))
     async with Trap(lambda _: Do()).listening() as trap:
         first = asyncio.create_task(pool.call(at(trap), "GET", "/"))
-        with pytest.raises(httpcore.PoolTimeout):
+        with pytest.raises(httpx.PoolTimeout):
             await asyncio.gather(pool.call(at(trap), "GET", "/"))
         await pool.close()
-        with pytest.raises(httpcore.RemoteProtocolError):
+        with pytest.raises(httpx.RemoteProtocolError):
             await first
     assert len(trap.seen) == 1
 
@@ -127,7 +138,7 @@ async def test_a_long_answer_is_cut() -> None:
 async def test_headers_without_end_are_an_error() -> None:
     pool = Pool(SystemClock())
     async with Trap(lambda _: Do(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 30_000)).listening() as trap:
-        with pytest.raises(httpcore.RemoteProtocolError, match="never ended"):
+        with pytest.raises(httpx.RemoteProtocolError, match="never ended"):
             await pool.call(at(trap), "GET", "/")
         await pool.close()
 
@@ -167,7 +178,7 @@ async def test_an_answer_to_head_has_no_body() -> None:
 async def test_a_server_that_does_not_read_ends_in_a_write_timeout() -> None:
     pool = Pool(SystemClock(), Limits(write=0.05))
     async with Trap(deaf=True).listening() as trap:
-        with pytest.raises(httpcore.WriteTimeout):
+        with pytest.raises(httpx.WriteTimeout):
             await pool.call(at(trap), "POST", "/", body=b"x" * 20_000_000)
         await pool.close()
 
@@ -180,10 +191,89 @@ async def test_a_large_request_arrives_whole() -> None:
     assert len(trap.seen[0].body) == 2_000_000
 
 
-@pytest.mark.parametrize(("method", "target"), [("GET", "/a b"), ("GET", "a"), ("GET", "/a\r\nX: y"), ("G T", "/")])
-async def test_what_http_cannot_carry_is_not_sent(method: str, target: str) -> None:
-    with pytest.raises(ValueError, match="letters that an address cannot carry"):
-        await Pool(Still()).call(Host(True, "shop.example", 443), method, target)
+@pytest.mark.parametrize("target", ["a", "/a\r\nX: y", "/größe"])
+async def test_a_path_that_http_cannot_carry_is_not_sent(target: str) -> None:
+    with pytest.raises(httpx.InvalidURL, match="letters that an address cannot carry"):
+        await Pool(Still()).call(SHOP, "GET", target)
+
+
+async def test_what_http_cannot_carry_is_refused_in_words() -> None:
+    for outcome in (await Pool(Still()).ask(SHOP, "G T", "/"), await Pool(Still()).ask(SHOP, "GET", "/", BROKEN)):
+        assert isinstance(outcome, Refused)
+        assert "cannot carry" in outcome.reason
+        assert "canary" not in outcome.reason
+
+
+async def test_asking_gives_the_answer_or_what_surely_came_of_it() -> None:
+    pool = Pool(Still())
+    async with Trap().listening() as trap:
+        assert isinstance(await pool.ask(at(trap), "GET", "/"), Answer)
+        trap.script = lambda _: Do(ok()[:20], "close")
+        assert isinstance(await pool.ask(at(trap), "GET", "/"), Unsure)
+        await pool.close()
+        assert isinstance(await pool.ask(at(trap), "GET", "/"), Waiting)
+    assert len(trap.seen) == 2
+
+
+async def test_a_header_of_the_callers_takes_the_place_of_our_own_name() -> None:
+    pool = Pool(Still())
+    async with Trap().listening() as trap:
+        await pool.call(at(trap), "GET", "/", encoded({"user-agent": "shop"}))
+        await pool.close()
+    assert trap.seen[0].raw.lower().count(b"user-agent") == 1
+    assert trap.seen[0].header("user-agent") == "shop"
+
+
+async def test_cookies_are_neither_kept_nor_sent() -> None:
+    pool = Pool(Still())
+    async with Trap(lambda _: Do(ok(headers="Set-Cookie: a=b; Path=/\r\n"))).listening() as trap:
+        for _ in range(2):
+            await pool.call(at(trap), "GET", "/")
+        await pool.close()
+    assert [seen.header("cookie") for seen in trap.seen] == [None, None]
+
+
+async def test_the_environment_names_no_proxy_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Trap().listening() as trap, Trap().listening() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+        pool = Pool(Still())
+        await pool.call(at(trap), "GET", "/")
+        await pool.close()
+    assert (len(trap.seen), proxy.connections) == (1, 0)
+
+
+ELSEWHERE = ["http://[", "ftp://elsewhere.example/", "//", "http://" + "a" * 70_000, "http://x:y/", "/"]
+
+
+@pytest.mark.parametrize("to", ELSEWHERE)
+    "to", ["http://[", "ftp://elsewhere.example/", "//", "http://" + "a" * 70_000, "http://x:y/", "/"]
+)
+async def test_a_redirect_is_an_answer_wherever_it_points(to: str) -> None:
+    pool = Pool(Still())
+    async with Trap(lambda _: Do(ok(b"", 302, f"Location: {to}\r\n"))).listening() as trap:
+        answer = await pool.call(at(trap), "POST", "/")
+        await pool.close()
+    assert (answer.status, answer.headers["location"], len(trap.seen)) == (302, to, 1)
+
+
+async def test_a_packed_answer_is_not_unpacked() -> None:
+    bomb = gzip.compress(b"x" * 5_000_000)
+    pool = Pool(Still())
+    async with Trap(lambda _: Do(ok(bomb, headers="Content-Encoding: gzip\r\n"))).listening() as trap:
+        answer = await pool.call(at(trap), "GET", "/")
+        await pool.close()
+    assert answer.body == bomb
+    assert not answer.readable
+
+
+async def test_the_address_of_a_call_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
+    pool = Pool(Still())
+    with caplog.at_level(logging.DEBUG):
+        async with Trap().listening() as trap:
+            await pool.call(at(trap), "GET", "/919876543210")
+            await pool.close()
+    assert "919876543210" not in caplog.text
 
 
 async def test_a_name_that_turns_to_a_private_address_reaches_nothing() -> None:
@@ -215,12 +305,8 @@ async def test_a_look_up_that_hangs_is_a_connect_timeout() -> None:
         return []
 
     pool = Pool(SystemClock(), Limits(connect=0.02), resolve)
-    with pytest.raises(httpcore.ConnectTimeout):
+    with pytest.raises(httpx.ConnectTimeout):
         await pool.call(Host(True, "shop.example", 443), "GET", "/")
-
-
-async def test_loopback_is_resolved_by_the_machine() -> None:
-    assert set(await resolved("localhost", 80)) & {"127.0.0.1", "::1"}
 
 
 def _server() -> ssl.SSLContext:
@@ -235,7 +321,7 @@ async def test_tls_is_spoken_with_hosts_whose_certificate_is_good() -> None:
     async with Trap().listening(_server()) as trap:
         for _ in range(3):
             assert (await pool.call(at(trap, "localhost", secure=True), "POST", "/", body=b"x")).status == 200
-        with pytest.raises(httpcore.ConnectError, match="certificate"):
+        with pytest.raises(httpx.ConnectError, match="certificate"):
             await pool.call(at(trap, "other.example", secure=True), "GET", "/")
         await pool.close()
     assert len(trap.seen) == 3
@@ -245,7 +331,7 @@ async def test_tls_is_spoken_with_hosts_whose_certificate_is_good() -> None:
 async def test_a_certificate_that_nobody_vouches_for_is_a_connect_error() -> None:
     pool = Pool(SystemClock(), resolve=to_loopback())
     async with Trap().listening(_server()) as trap:
-        with pytest.raises(httpcore.ConnectError, match="the certificate of localhost is not good: self"):
+        with pytest.raises(httpx.ConnectError, match="the certificate of localhost is not good: self"):
             await pool.call(at(trap, "localhost", secure=True), "GET", "/")
         await pool.close()
     assert trap.seen == []
@@ -254,6 +340,6 @@ async def test_a_certificate_that_nobody_vouches_for_is_a_connect_error() -> Non
 async def test_a_host_that_speaks_no_tls_is_a_connect_error() -> None:
     pool = Pool(SystemClock(), resolve=to_loopback())
     async with Trap(greeting=Do(b"SSH-2.0-x\r\n")).listening() as trap:
-        with pytest.raises(httpcore.ConnectError, match="does not speak TLS"):
+        with pytest.raises(httpx.ConnectError, match="does not speak TLS"):
             await pool.call(at(trap, "localhost", secure=True), "GET", "/")
         await pool.close()
