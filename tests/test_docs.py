@@ -89,6 +89,12 @@ def test_the_action_that_contributors_read_is_whole() -> None:
         come_true(action, example)
 
 
+def test_the_picture_of_the_demo_asks_no_other_host_and_knows_nothing_of_a_machine() -> None:
+    picture = (ROOT / "docs" / "demo.svg").read_text(encoding="utf-8")
+    assert not re.findall(r"url\((?!#)|<image|<script|/(?:home|root|tmp|work|Users)/", picture)
+    assert set(re.findall(r"(?:href|xmlns(?:\:\w+)?)=\"(.*?)\"", picture)) == {"http://www.w3.org/2000/svg"}
+
+
 def test_every_decision_is_in_the_index() -> None:
     index = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs" / "decisions").glob("0*.md"):
