@@ -11,7 +11,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from engine.assembly import Engine, Ports
@@ -35,11 +34,6 @@ from engine.web.webhooks import WebhookApp
 COMMANDS_EVERY = timedelta(seconds=1)
 STABLE_MS = 500
 STOP_SECONDS = 15.0
-
-
-def state_file(settings: Settings) -> Path:
-    """The journal's file: the setting itself when it names a file, else `journal.db` in the folder."""
-    return settings.state if settings.state.suffix else settings.state / "journal.db"
 
 
 class Daemon:
@@ -101,7 +95,7 @@ class Daemon:
 
     async def _journal(self, stack: contextlib.AsyncExitStack) -> SqliteJournal:
         try:
-            journal = SqliteJournal.open(state_file(self.settings), owner="rulewheel run")
+            journal = SqliteJournal.open(self.settings.state_file, owner="rulewheel run")
         except JournalError as error:
             remedy = "look at state: in the settings"
             raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
@@ -152,7 +146,7 @@ class Daemon:
 
         host, port = self.settings.webhooks
         listener = _bound(host, port)
-        key = webhook_key(state_file(self.settings).parent)
+        key = webhook_key(self.settings.state_file.parent)
         app = WebhookApp(self.engine.intake, self.engine.matcher, key, self.log)
         config = uvicorn.Config(
             app,

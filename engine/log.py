@@ -11,6 +11,7 @@ from engine.clock import Clock
 from engine.values import masked
 
 _PHONE = re.compile(r"\+\d[\d ().-]{6,20}\d|(?<![\w.:-])\d{10,15}(?![\w.:-])")
+_INNER_DIGIT = re.compile(r"(?<=\d\d\d\d)\d(?=(?:\D*\d){3})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -30,6 +31,11 @@ class Log(Protocol):
 def veiled(text: str) -> str:
     """The text with everything that looks like a phone number masked."""
     return _PHONE.sub(lambda match: masked(re.sub(r"[^\d+]", "", match.group())), text)
+
+
+def blotted(text: str) -> str:
+    """The text with the inner digits of phone numbers blotted out; it keeps its length, for carets point into it."""
+    return _PHONE.sub(lambda match: _INNER_DIGIT.sub("•", match.group()), text)
 
 
 class StreamLog:

@@ -43,6 +43,7 @@ from engine.source import Source, read
 from engine.values import Json
 
 MODES = ("queued", "single", "restart", "parallel")
+SETTINGS_FILE = "rulewheel.yaml"
 SECRETS_FILE = "secrets.yaml"
 _LARGEST_PORT = 65535
 
@@ -129,6 +130,11 @@ class Settings:
         """The time zone in which rules name times."""
         return zoneinfo.ZoneInfo(self.time_zone)
 
+    @property
+    def state_file(self) -> Path:
+        """The journal's file: the setting itself when it names a file, else `journal.db` in the folder."""
+        return self.state if self.state.suffix else self.state / "journal.db"
+
     def connection(self, name: str) -> Connection:
         """The connection with its secrets filled in. Raises ProblemError."""
         plugin = self.registry.connections[name]
@@ -146,6 +152,12 @@ class Loaded(NamedTuple):
     settings: Settings | None
     problems: tuple[Problem, ...]
     sources: Mapping[str, str]
+
+
+def nearest_settings(folder: Path) -> Path | None:
+    """The settings file in this folder or in the nearest one above it; None where there is none."""
+    home = folder.resolve()
+    return next((path for each in (home, *home.parents) if (path := each / SETTINGS_FILE).is_file()), None)
 
 
 def load_settings(path: Path, registry: Registry | None = None) -> Loaded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from engine.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from connections.chakra.simulator import Settings, Simulator
+    from engine.settings import Settings as RulewheelSettings
 
+_JOB = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -113,4 +116,68 @@ async def _serve(simulator: Simulator, port: int) -> None:
         raise ProblemError(problem) from None
 
 
-COMMANDS = (simulate,)
+@click.command(
+    "watch-job",
+    epilog="""\b
+Example:
+  rulewheel watch-job 19632427-908f-4bf3-a6f5-69b9a0bbfc63
+""",
+)
+@click.argument("job_id")
+@click.option(
+    "--settings",
+    "settings_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The settings; without it rulewheel.yaml in this folder or the nearest one above.",
+)
+def watch_job(job_id: str, settings_path: Path | None) -> None:
+    """Name a background job, so that rules with `job: any` look after it.
+
+    ChakraHQ has no list of its jobs. It does not matter whether the daemon runs.
+    """
+    from engine.journal.owner import holder
+
+    if not _JOB.fullmatch(job_id) or job_id == "any":
+        remedy = "copy the id that Chakra gave when the job was started"
+        raise ProblemError(Problem("bad-job-id", f'"{job_id}" is not the id of a background job', remedy=remedy))
+    settings = _rulewheel_settings(settings_path)
+    _leave(settings.state_file, job_id)
+    click.echo(f"Job {job_id} is noted: rules with `job: any` will look after it.")
+    if holder(settings.state_file):
+        click.echo("The daemon runs and takes it up within a second; then see: rulewheel runs")
+    else:
+        click.echo("No daemon runs now. It takes the job up when it starts: rulewheel run")
+
+
+def _rulewheel_settings(path: Path | None) -> RulewheelSettings:
+    from engine.settings import SETTINGS_FILE, load_settings, nearest_settings
+
+    loaded = load_settings(path or nearest_settings(Path.cwd()) or Path(SETTINGS_FILE))
+    if loaded.settings is None:
+        raise ProblemError(*loaded.problems)
+    return loaded.settings
+
+
+def _leave(state: Path, job: str) -> None:
+    import asyncio
+
+    from engine.clock import SystemClock, SystemIds
+    from engine.journal.api import JournalError
+    from engine.journal.sqlite import leave_command
+    from engine.records import CommandRecord
+
+    clock = SystemClock()
+    record = CommandRecord(SystemIds(clock).row_id(), "watch-job", {"job": job}, clock.now())
+    remedy = "look at state: in the settings, and at the owner of that folder"
+    try:
+        asyncio.run(leave_command(state, record))
+    except JournalError as error:
+        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
+    except OSError as fault:
+        raise ProblemError(
+            Problem("cannot-open", f"{state} cannot be written: {fault.strerror}", remedy=remedy)
+        ) from None
+
+
+COMMANDS = (simulate, watch_job)

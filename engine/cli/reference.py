@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from engine.cli._file import write
+
 
 @click.command(
     epilog="""\b
@@ -13,8 +15,8 @@ Example:
   rulewheel reference --write docs/reference.md
 """
 )
-@click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write it into this file.")
-def command(write: Path | None) -> None:
+@click.option("--write", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write it into this file.")
+def command(path: Path | None) -> None:
     """Print every key of rules and settings, with what it is for, as Markdown.
 
     It is made from the plugins that come with rulewheel.
@@ -23,20 +25,8 @@ def command(write: Path | None) -> None:
     from engine.registry import Registry
 
     page = reference(Registry.discover())
-    if write is None:
+    if path is None:
         click.echo(page, nl=False)
     else:
-        _written(page, write)
-
-
-def _written(page: str, path: Path) -> None:
-    from engine.problem import Problem, ProblemError
-
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as fault:
-        remedy = "name a file in a folder that exists and is yours"
-        raise ProblemError(
-            Problem("cannot-write", f"{path} cannot be written: {fault.strerror}", remedy=remedy)
-        ) from None
-    click.echo(f"written: {path}")
+        write(path, page)
+        click.echo(f"written: {path}")

@@ -39,14 +39,33 @@ class Owner:
             self._file = -1
 
 
+def holder(state: Path) -> str | None:
+    """Who holds this state now, in words; None when nobody does."""
+    try:
+        file = os.open(state.with_name(state.name + ".lock"), os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back at once
+    except OSError:
+        return _holder(file)
+    else:
+        return None
+    finally:
+        os.close(file)
+
+
 def _refusal(state: Path, file: int) -> str:
+    return (
+        f"The state {state} is already in use by {_holder(file)}. Only one may use it at a time: stop that one first, "
+        "or give this one a state file of its own (`state:` in rulewheel.yaml)."
+    )
+
+
+def _holder(file: int) -> str:
     since = datetime.fromtimestamp(os.fstat(file).st_mtime, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     try:
         holder = json.loads(os.pread(file, 65_536, 0))
-        who = f"{holder['command']!r} (process {holder['pid']} on {holder['host']}, since {since})"
+        return f"{holder['command']!r} (process {holder['pid']} on {holder['host']}, since {since})"
     except (ValueError, KeyError, TypeError):
-        who = "another process that is just starting"
-    return (
-        f"The state {state} is already in use by {who}. Only one may use it at a time: stop that one first, "
-        "or give this one a state file of its own (`state:` in rulewheel.yaml)."
-    )
+        return "another process that is just starting"

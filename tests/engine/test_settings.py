@@ -9,7 +9,7 @@ from engine.field import TEXT, optional, required
 from engine.plugin import Connection
 from engine.problem import Problem, ProblemError, render
 from engine.registry import Registry
-from engine.settings import Loaded, Settings, load_settings
+from engine.settings import Loaded, Settings, load_settings, nearest_settings
 
 
 class Chakra(Connection):
@@ -197,3 +197,16 @@ def test_warnings_do_not_stop(folder: Path) -> None:
 
     assert found.settings is not None
     assert [problem.code for problem in found.problems] == ["secrets-too-open"]
+
+
+def test_the_nearest_settings_are_those_of_the_folder_or_of_the_next_one_above(folder: Path) -> None:
+    below = folder / "rules" / "team"
+    below.mkdir(parents=True)
+    assert nearest_settings(below) is None
+    (folder / "rulewheel.yaml").touch()
+    assert nearest_settings(below) == nearest_settings(folder) == folder / "rulewheel.yaml"
+
+
+@pytest.mark.parametrize(("state", "file"), [("state", "state/journal.db"), ("kept/all.db", "kept/all.db")])
+def test_the_state_is_a_folder_with_the_journal_or_the_journal_itself(folder: Path, state: str, file: str) -> None:
+    assert well(folder, f"{WELL}state: {state}\n").state_file == folder / file

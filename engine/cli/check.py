@@ -1,0 +1,115 @@
+"""The command `check`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli._report import told
+from engine.cli._settings import settings_at, settings_option
+from engine.cli._shown import counted, form_option, shown
+from engine.problem import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from engine.rules.book import RuleFile
+    from engine.rules.known import Known
+    from engine.rules.model import Book
+
+PROBLEMS = 1
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  rulewheel check
+  rulewheel check rules/import_errors.yaml
+  rulewheel check --format json rules
+"""
+)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@settings_option
+@form_option
+def command(paths: tuple[Path, ...], settings_path: Path | None, form: str) -> None:
+    """Check rule files and say what to mend, and where.
+
+    PATHS are files or folders; without them it is the rules folder of the settings, or without settings this folder.
+
+    Exits 0 when all is well (warnings aside), 1 when there are problems, 2 when it could not look.
+    """
+    from engine.rules.book import Shelf, make_book
+
+    known, folder = _known(settings_path)
+    files = _files(paths or (folder,))
+    shelf = Shelf(known)
+    book = make_book(files, shelf, {})
+    rules = sum(len(checked.programs) + len(checked.broken) for _, checked, _ in shelf.checked(files))
+    (_as_json if form == "json" else _as_text)(book, rules, len(files))
+    if any(problem.severity == "error" for problem in book.problems):
+        raise click.exceptions.Exit(PROBLEMS)
+
+
+def _known(settings_path: Path | None) -> tuple[Known, Path]:
+    """What rules may refer to, and the folder to look at when none is named."""
+    from engine.registry import Registry
+    from engine.rules.known import Known
+    from engine.settings import nearest_settings
+
+    if settings_path is None and nearest_settings(Path.cwd()) is None:
+        return Known(Registry.discover()), Path()
+    settings = settings_at(settings_path)
+    return Known.of(settings), settings.rules
+
+
+def _files(paths: tuple[Path, ...]) -> list[RuleFile]:
+    """Every file once, named as one would write it here."""
+    found = {file.name: file for path in paths for file in _files_at(path)}
+    return list(found.values())
+
+
+def _files_at(path: Path) -> Iterator[RuleFile]:
+    from engine.rules.book import RuleFile, read_tree
+
+    if path.is_dir():
+        folder = path.resolve().name
+        for file in read_tree(path):
+            yield _renamed(file, _from_here(path / file.name.removeprefix(folder).removeprefix("/")))
+        return
+    try:
+        yield RuleFile(_from_here(path), path.read_bytes())
+    except OSError as fault:
+        found = f"there is no {path}" if isinstance(fault, FileNotFoundError) else f"{path}: {fault.strerror}"
+        raise ProblemError(Problem("cannot-read", found, remedy="name a file or folder of rules")) from None
+
+
+def _renamed(file: RuleFile, name: str) -> RuleFile:
+    problem = file.problem
+    if problem is not None and problem.place is not None:
+        problem = replace(problem, place=replace(problem.place, file=name))
+    return replace(file, name=name, problem=problem)
+
+
+def _from_here(path: Path) -> str:
+    """The path as one would write it in this folder."""
+    whole, here = path.resolve(), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else os.path.normpath(path)
+
+
+def _as_text(book: Book, rules: int, files: int) -> None:
+    told(book.problems, book.sources)
+    errors = sum(problem.severity == "error" for problem in book.problems)
+    warnings = len(book.problems) - errors
+    kinds = [(errors, "problem", "red"), (warnings, "warning", "yellow")]
+    said = [click.style(counted(count, word), fg=colour) for count, word, colour in kinds if count]
+    well = click.style("no problems", fg="green")
+    click.echo(f"{counted(rules, 'rule')} in {counted(files, 'file')}, {', '.join(said) or well}")
+
+
+def _as_json(book: Book, rules: int, files: int) -> None:
+    problems = [shown(problem.to_json()) for problem in book.problems]
+    click.echo(json.dumps({"rules": rules, "files": files, "problems": problems}, ensure_ascii=False, indent=2))

@@ -1,0 +1,170 @@
+"""The command `doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli._hooks import book_of, hooks
+from engine.cli._settings import settings_at, settings_option
+from engine.cli._shown import counted
+from engine.log import veiled
+from engine.problem import ProblemError
+from engine.values import masked
+
+if TYPE_CHECKING:
+    from engine.plugin import Finding
+    from engine.rules.model import Book
+    from engine.settings import Settings
+
+NOT_WELL = 1
+LITTLE_ROOM = 200 * 1024**2
+STARTER_NUMBER = "+14155550100"
+
+
+@click.command(
+    epilog="""\b
+Example:
+  rulewheel doctor
+"""
+)
+@settings_option
+def command(settings_path: Path | None) -> None:
+    """Look whether everything that rulewheel needs is well, and say what to do where it is not.
+
+    It looks at settings, secrets, rules, state, disk, clock, every connection and its token, and webhooks. Nothing is
+    sent. Exits 0 when all is well, 1 when something is not, 2 when it could not look.
+    """
+    settings = settings_at(settings_path)
+    well = True
+    for finding in _findings(settings):
+        _tell(finding)
+        well = well and finding.well
+    if not well:
+        raise click.exceptions.Exit(NOT_WELL)
+
+
+def _tell(finding: Finding) -> None:
+    mark = click.style("✓", fg="green") if finding.well else click.style("✗", fg="red", bold=True)
+    click.echo(f"{mark} {click.style(finding.subject.ljust(16), bold=True)}{veiled(finding.says)}")
+    if finding.remedy:
+        click.echo(f"{' ' * 18}{click.style('→ ' + veiled(finding.remedy), fg='cyan')}")
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield _settings(settings)
+    yield _secrets(settings)
+    book = book_of(settings)
+    yield _rules(settings, book)
+    yield from _state(settings)
+    yield from asyncio.run(_connections(settings))
+    yield _webhooks(settings, book)
+
+
+def _settings(settings: Settings) -> Finding:
+    from engine.plugin import Finding
+
+    if settings.sending == "live":
+        return Finding("Settings", True, f"{settings.file}: live, messages go to whom the rules say")
+    if settings.test_to == STARTER_NUMBER:
+        return Finding("Settings", False, "test_to is still the number of the example", f"fill it in: {settings.file}")
+    return Finding("Settings", True, f"{settings.file}: test, every message goes to {masked(settings.test_to or '')}")
+
+
+def _secrets(settings: Settings) -> Finding:
+    from engine.plugin import Finding
+
+    path = Path(settings.secrets.file)
+    if not path.exists():
+        return Finding("Secrets", True, f"there is no {path.name}")
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        return Finding("Secrets", False, f"others can read or change {path.name}", f"run: chmod 600 {path}")
+    return Finding("Secrets", True, f"{path.name}: {counted(len(settings.secrets.names), 'secret')}, mode {mode:04o}")
+
+
+def _rules(settings: Settings, book: Book) -> Finding:
+    from engine.plugin import Finding
+
+    errors = sum(problem.severity == "error" for problem in book.problems)
+    if errors:
+        return Finding("Rules", False, f"{counted(errors, 'problem')} in {settings.rules}", "run: rulewheel check")
+    return Finding("Rules", True, f"{counted(len(book.programs), 'rule')} in {settings.rules}")
+
+
+def _state(settings: Settings) -> Iterator[Finding]:
+    from engine.journal.owner import holder
+    from engine.plugin import Finding
+
+    folder = settings.state_file.parent
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding("State", False, f"{there} cannot be written", "look at its owner, and at state: in the settings")
+        return
+    yield Finding("State", True, f"{folder} can be written" if there == folder else f"{folder} will be made")
+    free = shutil.disk_usage(there).free
+    room = f"{free / 1024**3:.1f} GB free"
+    yield Finding("Disk", free >= LITTLE_ROOM, room, "" if free >= LITTLE_ROOM else "make room on this disk")
+    owner = holder(settings.state_file)
+    yield Finding("Daemon", True, f"runs: {owner}" if owner else "does not run now")
+
+
+async def _connections(settings: Settings) -> list[Finding]:
+    found = [await _connection(settings, name) for name in settings.connections]
+    return [finding for findings in found for finding in findings]
+
+
+async def _connection(settings: Settings, name: str) -> list[Finding]:
+    from engine.clock import SystemClock
+    from engine.plugin import Finding, Tools
+
+    remedy = f"look at connections: {name}: in the settings"
+    try:
+        connection = settings.connection(name)
+        await connection.open(Tools(SystemClock(), settings.secrets.value, settings.hosts))
+        try:
+            return await connection.doctor()
+        finally:
+            await connection.close()
+    except ProblemError as error:
+        return [Finding(name, False, problem.message, problem.remedy) for problem in error.problems]
+    except Exception as error:  # a stranger's plugin may raise anything
+        return [Finding(name, False, f"it cannot be looked at: {type(error).__name__}: {error}", remedy)]
+
+
+def _webhooks(settings: Settings, book: Book) -> Finding:
+    from engine.plugin import Finding
+
+    try:
+        waiting = hooks(settings, book.programs)
+    except ProblemError as error:
+        return Finding("Webhooks", False, error.problems[0].message, error.problems[0].remedy)
+    count = counted(len(waiting), "webhook")
+    if settings.webhooks is None and not waiting:
+        return Finding("Webhooks", True, "no rule waits for one")
+    if settings.webhooks is None:
+        remedy = "add listen: with webhooks: 127.0.0.1:8321 to the settings"
+        return Finding("Webhooks", False, f"rules wait for {count}, but nothing listens", remedy)
+    host, port = settings.webhooks
+    at = f"{host}:{port}, {count}" + "".join(f"\n{' ' * 20}{hook.id}: {hook.path}" for hook in waiting)
+    return Finding("Webhooks", *_listener(settings, host, port, at))
+
+
+def _listener(settings: Settings, host: str, port: int, at: str) -> tuple[bool, str, str]:
+    """Whether somebody else has the port: only while no daemon of ours runs does that tell."""
+    from engine.journal.owner import holder
+
+    if holder(settings.state_file):
+        return True, f"listens at {at}", ""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as fault:
+        return False, f"{host}:{port} cannot be used: {fault.strerror}", "choose another port for listen.webhooks"
+    return True, f"will listen at {at}", ""

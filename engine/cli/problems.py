@@ -1,0 +1,46 @@
+"""The command `problems`."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli._journal import looked
+from engine.cli._settings import settings_at, settings_option
+from engine.cli._shown import as_json, columns, form_option, moment
+
+if TYPE_CHECKING:
+    from engine.records import ProblemRecord
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  rulewheel problems
+  rulewheel problems --all
+"""
+)
+@click.option("--all", "every", is_flag=True, help="Also those that are over.")
+@settings_option
+@form_option
+def command(every: bool, settings_path: Path | None, form: str) -> None:
+    """Show what a person should mend, as the daemon found it.
+
+    Each goes away by itself when it is mended. It may be asked while the daemon runs.
+    """
+    settings = settings_at(settings_path)
+    found = looked(settings, lambda journal: journal.problems(open_only=not every))
+    if form == "json":
+        click.echo(as_json([problem._asdict() for problem in found]))
+    elif found:
+        head = ("since", "until", "code", "what")
+        columns(head, [(*_times(problem, settings.zone), problem.code, problem.text) for problem in reversed(found)])
+    else:
+        click.echo("Nothing needs mending.")
+
+
+def _times(problem: ProblemRecord, zone: tzinfo) -> tuple[str, str]:
+    return moment(problem.since, zone), moment(problem.cleared, zone) or "now"
