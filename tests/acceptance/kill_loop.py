@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import statistics
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,6 +29,8 @@ LIFE = 0.3
 """Seconds that a daemon lives at most once it is ready."""
 START = 0.4
 """Seconds within which a daemon that is killed while it starts is killed."""
+STOP = 0.05
+"""Seconds within which a daemon that was told to stop is killed."""
 WEBHOOKS = {"order": "order_paid", "call": "order_called", "import": "import_started"}
 FAULTS = (
     {"kind": "latency", "match": "messages", "max_ms": 8},
@@ -60,12 +63,12 @@ class Report:
     seed: int
     kills: int
     kills_while_starting: int
+    kills_while_stopping: int
     posted: int
     accepted: int
     starts: list[float]
     seconds: float
     verdict: Verdict
-    refusals: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The figures, flat."""
@@ -74,11 +77,13 @@ class Report:
         return {
             "kills": self.kills,
             "kills_while_starting": self.kills_while_starting,
+            "kills_while_stopping": self.kills_while_stopping,
             "events_posted": self.posted,
             "events_accepted": self.accepted,
             "accepted_and_lost": len(self.verdict.lost) + len(self.verdict.unfinished),
             "sent_twice": len(self.verdict.sent_twice),
-            "sends": {state: self.verdict.states.pop(state, 0) for state in states} | dict(self.verdict.states),
+            "sends": dict.fromkeys(states, 0) | self.verdict.states,
+            "sends_by_connection": self.verdict.sends,
             "unsure_that_had_arrived": self.verdict.unsure_and_taken,
             "faults": self.verdict.faults,
             "start_to_ready_p50": round(statistics.median(starts), 3),
@@ -101,6 +106,7 @@ class KillLoop:
         self._accepted: set[str] = set()
         self._posted = 0
         self._kills_while_starting = 0
+        self._kills_while_stopping = 0
         self._starts: list[float] = []
 
     async def run(self) -> Report:
@@ -117,6 +123,7 @@ class KillLoop:
             self._seed,
             self._kills,
             self._kills_while_starting,
+            self._kills_while_stopping,
             self._posted,
             len(self._accepted),
             self._starts,
@@ -147,6 +154,10 @@ class KillLoop:
         daemon = await self._ready(process)
         posting = asyncio.create_task(self._post(daemon, share, pause=LIFE * CALLERS / max(1, share) / 2))
         await asyncio.sleep(self._random.uniform(0, LIFE))
+        if self._random.random() < 0.2:
+            self._kills_while_stopping += 1
+            process.signal(signal.SIGTERM)
+            await asyncio.sleep(self._random.uniform(0, STOP))
         process.kill()
         await posting
 

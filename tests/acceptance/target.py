@@ -28,25 +28,35 @@ class Target:
     def __init__(self, seed: int = 0, *, refused: float = 0.0, lost: float = 0.0, most_ms: float = 0.0) -> None:
         self.calls: list[Call] = []
         self.url = ""
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._random = Random(f"target/{seed}")
         self._refused, self._lost, self._most_ms = refused, lost, most_ms
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
             yield
         finally:
             server.close()
-            server.close_clients() if hasattr(server, "close_clients") else None
-            await server.wait_closed()
+            for writer in list(self._writers):
+                writer.close()
+            await asyncio.gather(*self._serving)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while await self._answered(reader, writer):
                 pass
         writer.close()
+        self._writers.discard(writer)
         with suppress(ConnectionError):
             await writer.wait_closed()
 

@@ -23,9 +23,9 @@ class Taken:
 
 @dataclass(slots=True)
 class Verdict:
-    """What was found; every list but `states` is empty when all promises were kept."""
+    """What was found; every list is empty when all promises were kept. `sends` counts states by connection."""
 
-    states: Counter[str] = field(default_factory=Counter)
+    sends: dict[str, Counter[str]] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     sent_twice: list[str] = field(default_factory=list)
@@ -34,6 +34,11 @@ class Verdict:
     accepted_but_never_taken: list[str] = field(default_factory=list)
     taken_but_denied: list[str] = field(default_factory=list)
     unsure_and_taken: int = 0
+
+    @property
+    def states(self) -> Counter[str]:
+        """How many sends ended in which state."""
+        return sum(self.sends.values(), Counter())
 
     @property
     def faults(self) -> list[str]:
@@ -58,7 +63,8 @@ async def judge(journal: SqliteJournal, accepted: Collection[str], taken: Collec
     """
     verdict = Verdict()
     effects = [effect for effect in await journal.sends(limit=EVERYTHING) if not effect.reads]
-    verdict.states.update(effect.state for effect in effects)
+    for effect in effects:
+        verdict.sends.setdefault(effect.connection, Counter())[effect.state] += 1
     await _events(verdict, journal, accepted, {effect.run for effect in effects})
     _sends(verdict, effects, taken)
     return verdict
