@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -7,7 +9,7 @@ from connections.pool.address import Host
 from connections.pool.lookup import AddressForbidden
 from connections.pool.transport import Limits, Transport
 from engine.clock import SystemClock
-from tests.connections.pool.trap import Do, Trap, ok
+from tests.connections.pool.trap import Do, Seen, Trap, ok
 
 
 def client(transport: Transport) -> httpx.AsyncClient:
@@ -56,3 +58,22 @@ async def test_the_timeouts_of_a_request_are_httpx_own() -> None:
             await http.get(trap.url, timeout=httpx.Timeout(5, read=0.02), extensions=extensions)
         with pytest.raises(httpx.ReadTimeout):
             await http.get(trap.url, timeout=None, extensions={**extensions, "whole": 0.02})
+
+
+async def test_a_call_that_still_waits_for_its_turn_is_not_sent_once_all_is_closed() -> None:
+    transport = Transport(SystemClock(), Limits(connections=1))
+    arrived = asyncio.Event()
+
+    def stall(_: Seen) -> Do:
+        arrived.set()
+        return Do()
+
+    async with Trap(stall).listening() as trap, client(transport) as http:
+        extensions = {"host": Host(False, "127.0.0.1", trap.port, "loopback")}
+        calls = [asyncio.create_task(http.get(trap.url, extensions=extensions)) for _ in range(2)]
+        await arrived.wait()
+        await transport.aclose()
+        first, second = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(first, httpx.RemoteProtocolError)
+    assert isinstance(second, httpx.PoolTimeout)
+    assert (len(trap.seen), trap.connections) == (1, 1)
