@@ -79,6 +79,15 @@ def test_commands_that_a_page_shows_exist(page: Path) -> None:
     assert named <= set(main.list_commands(click.Context(main)))
 
 
+def test_problems_of_connections_and_of_the_state_are_explained_to_those_who_run_it() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    sources = [*(ROOT / "connections").rglob("*.py"), *(ROOT / "engine").glob("*.py"), ROOT / "engine/journal/file.py"]
+    named = re.compile(r'(?:problem=|waiting\(|MALFORMED: Final = |SQLITE_\w+: \()"([a-z-]+)"')
+    codes = {code for path in sources for code in named.findall(path.read_text(encoding="utf-8"))}
+    assert len(codes) > 10
+    assert not {code for code in codes if f"`{code}`" not in page}
+
+
 def test_the_action_that_contributors_read_is_whole() -> None:
     (text,) = blocks(ROOT / "CONTRIBUTING.md", "python")
     known: dict[str, Any] = {"__name__": "contributed"}
