@@ -28,6 +28,7 @@ HOUSE = """
 7   assembly
 8   testing rehearsal web/* reference
 9   tree daemon
+9   demo/story demo/child demo/stage demo/screen demo/performance
 10  cli/*
 """
 

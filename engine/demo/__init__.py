@@ -1,0 +1,1 @@
+"""The demo: a simulated ChakraHQ and a real daemon as processes of their own, and what a newcomer sees of them."""
