@@ -174,11 +174,11 @@ def _guarded(course: Course, frame: Frame, step: Mapping[str, Json], act: Callab
         _fail(course, frame.step_path, StepFailed(f"{step['do']}: {problem}"))
     except SequenceEnded as ended:
         if frame.parent is None:
-            _end(course, "aborted", ended.reason)
+            _finish(course, "aborted", ended.reason)
         else:
             course.body.leave(frame)
     except RunEnded as ended:
-        _end(course, ended.outcome, ended.reason)
+        _finish(course, ended.outcome, ended.reason)
     except Exception as error:  # a plugin's mistake is this run's failure, not the daemon's
         reason = f"{step.get('action', step['do'])} failed unexpectedly: {type(error).__name__}: {error}"
         course.note(frame.step_path, step["do"], "failed", reason)
@@ -196,11 +196,15 @@ def _continues(course: Course, step: Mapping[str, Json]) -> bool:
 
 def _leave(course: Course, frame: Frame) -> None:
     if course.body.leave(frame) is None:
-        failure = course.body.failure
-        if failure:
-            _end(course, failure["outcome"], f"{failure['reason']}; on_error ran")
-        else:
-            _end(course, "finished", "all steps done")
+        _finish(course, "finished", "all steps done")
+
+
+def _finish(course: Course, outcome: str, reason: str) -> None:
+    """Ends a run by itself; however `on_error` ends, the outcome is that of what failed before."""
+    failure = course.body.failure
+    if failure is not None:
+        outcome, reason = failure["outcome"], f"{failure['reason']}; then on_error: {reason}"
+    _end(course, outcome, reason)
 
 
 def _fail(course: Course, path: str, failure: StepFailed) -> None:

@@ -1,85 +1,70 @@
-"""Problems open once, clear by themselves, and a journal that cannot write is one of them."""
-
 from __future__ import annotations
 
-import pytest
+import asyncio
 
 from engine.journal.api import JournalError
 from engine.journal.memory import MemoryJournal
-from engine.log import SilentLog
 from engine.notices import Notices
 from engine.records import Changes, Conflict, Done
-from engine.values import Fact
-from tests.house import House, TestClock
-
-FULL = JournalError("disk-full", "The disk is full.")
+from tests.house import START, FailingJournal, TestClock, TestLog
 
 
-class Disk(MemoryJournal):
-    """A journal that can be filled up."""
-
-    full = False
+class Slow(MemoryJournal):
+    """Lets others go first."""
 
     async def commit(self, changes: Changes) -> Done | Conflict:
-        if self.full:
-            raise FULL
+        await asyncio.sleep(0)
         return await super().commit(changes)
 
 
-@pytest.fixture
-def disk() -> Disk:
-    return Disk()
+async def test_a_problem_opens_once_and_clears_by_its_prefix() -> None:
+    journal, log = MemoryJournal(), TestLog()
+    notices = Notices(journal, TestClock(), log)
+    await notices.report("a/x", "x", "mend it")
+    await notices.report("a/x", "x", "mend it again")
+    await notices.report("b/y", "y", "mend this too")
+    assert [record.text for record in notices.open()] == ["mend it", "mend this too"]
+    await notices.clear("a/")
+    assert [record.key for record in await journal.problems()] == ["b/y"]
+    (cleared, _) = await journal.problems(open_only=False)
+    assert cleared.cleared == START
+    assert log.said("error") == ["problem", "problem"]
 
 
-async def codes(disk: Disk) -> list[str]:
-    return [problem.code for problem in await disk.problems()]
-
-
-async def test_the_same_problem_is_opened_once_and_cleared_with_its_kind(disk: Disk) -> None:
-    notices = Notices(disk, TestClock(), SilentLog())
-    await notices.report("connection/chakra/slow", "slow", "Chakra is slow.")
-    await notices.report("connection/chakra/slow", "slow", "Chakra is very slow.")
-    await notices.report("rules/a.yaml:1/typo", "typo", "A typo.")
-    assert [problem.text for problem in notices.open()] == ["Chakra is slow.", "A typo."]
-    await notices.clear("connection/chakra/")
-    assert await codes(disk) == ["typo"]
-
-
-async def test_a_problem_whose_end_cannot_be_written_stays_open(disk: Disk) -> None:
-    notices = Notices(disk, TestClock(), SilentLog())
-    await notices.report("connection/chakra/slow", "slow", "Chakra is slow.")
-    disk.full = True
-    await notices.clear("connection/")
-    assert [problem.code for problem in notices.open()] == ["slow"]
-
-
-async def test_a_journal_that_cannot_write_is_a_problem_until_it_can(disk: Disk) -> None:
-    notices = Notices(disk, TestClock(), SilentLog())
-    disk.full = True
-    await notices.journal_failed(FULL)
-    await notices.try_journal()
-    assert ([problem.code for problem in notices.open()], notices.unwell.is_set()) == (["disk-full"], True)
-    disk.full = False
-    await notices.try_journal()
-    assert (notices.open(), notices.unwell.is_set()) == ([], False)
-    assert [problem.code for problem in await disk.problems(open_only=False)] == ["disk-full"]
-
-
-async def test_what_was_open_before_a_restart_is_tried_again(disk: Disk) -> None:
-    before = Notices(disk, TestClock(), SilentLog())
-    await before.journal_failed(FULL)
-    notices = Notices(disk, TestClock(), SilentLog())
+async def test_what_was_open_is_open_after_a_restart() -> None:
+    journal = MemoryJournal()
+    await Notices(journal, TestClock(), TestLog()).report("a/x", "x", "mend it")
+    notices = Notices(journal, TestClock(), TestLog())
     await notices.load()
-    assert notices.unwell.is_set()
+    assert [record.code for record in notices.open()] == ["x"]
+
+
+async def test_two_who_clear_at_once_do_not_disturb_each_other() -> None:
+    notices = Notices(Slow(), TestClock(), TestLog())
+    for name in "xyz":
+        await notices.report(f"a/{name}", name, "mend it")
+    await asyncio.gather(notices.clear("a/"), notices.clear("a/"))
+    assert notices.open() == []
+
+
+async def test_a_problem_that_cannot_be_written_is_open_nevertheless() -> None:
+    journal, log = FailingJournal(MemoryJournal()), TestLog()
+    journal.fails_after = 0
+    notices = Notices(journal, TestClock(), log)
+    await notices.report("a/x", "disk-full", "make room")
+    assert [record.code for record in notices.open()] == ["disk-full"]
+    assert "a problem could not be written down" in log.said("error")
+
+
+async def test_a_journal_that_failed_is_well_when_that_can_be_written_down() -> None:
+    journal = FailingJournal(MemoryJournal())
+    notices = Notices(journal, TestClock(), TestLog())
+    journal.fails_after = 0
+    await notices.journal_failed(JournalError("disk-full", "make room"))
     await notices.try_journal()
-    assert await codes(disk) == []
-
-
-async def test_a_fact_that_cannot_be_taken_in_opens_the_problem(disk: Disk) -> None:
-    house = House(journal=disk)
-    await house.engine.start()
-    disk.full = True
-    entity = house.engine.states.changed("sensor.a", "on", {}, house.clock.now())
-    with pytest.raises(JournalError):
-        await house.engine.intake.take(("event", "go"), Fact("event", "go", {}, house.clock.now()), entity)
-    assert [problem.code for problem in house.engine.notices.open()] == ["disk-full"]
+    assert notices.unwell.is_set()
+    assert [record.code for record in notices.open()] == ["disk-full"]
+    journal.fails_after = None
+    await notices.try_journal()
+    assert not notices.unwell.is_set()
+    assert notices.open() == []

@@ -209,7 +209,7 @@ async def test_continue_on_error_does_not_cover_wrong_data() -> None:
 async def test_on_error_steps_run_and_the_outcome_stays_that_of_the_failure() -> None:
     house = await ran(ONE, Refused("no"), on_error='[{action: log.write, data: {message: "{{ error.message }}"}}]')
     outcome, reason = await ended(house)
-    assert (outcome, reason) == ("error", "whatsapp.send_template: refused: no; on_error ran")
+    assert (outcome, reason) == ("error", "whatsapp.send_template: refused: no; then on_error: all steps done")
     assert [step.path for step in await house.steps()][-1] == "on_error/0"
 
 

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import pytest
+
+from engine.records import EntityRecord
+from engine.scope import Scope, TemplateProblem
+from engine.states import Snapshot, States
+from tests.house import START, TestIds
+
+ENTITIES = States([EntityRecord("sensor.x", "5", {"unit": "kg"}, START, START)])
+
+
+def scope(**variables: Any) -> Scope:
+    return Scope(variables, Snapshot(START, UTC, TestIds(), ENTITIES))
+
+
+def test_templates_are_rendered_wherever_they_stand() -> None:
+    given = {"a": ["{{ n }}", 1, None], "{{ n }}": {"b": "n is {{ n }}"}, "c": "plain"}
+    assert scope(n=3).render(given) == {"a": [3, 1, None], 3: {"b": "n is 3"}, "c": "plain"}
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("{{ states('sensor.x') }}", "5"),
+        ("{{ states('sensor.y') }}", "unknown"),
+        ("{{ state_attr('sensor.x', 'unit') }}", "kg"),
+        ("{{ state_attr('sensor.y', 'unit') }}", None),
+        ("{{ is_state('sensor.x', '5') }}", True),
+        ("{{ is_state('sensor.x', ['4', '5']) }}", True),
+        ("{{ is_state('sensor.x', '4') }}", False),
+        ("{{ is_state_attr('sensor.x', 'unit', 'kg') }}", True),
+        ("{{ has_value('sensor.x') }}", True),
+        ("{{ has_value('sensor.y') }}", False),
+    ],
+)
+def test_states_can_be_asked_for(template: str, value: Any) -> None:
+    assert scope().render(template) == value
+
+
+def test_a_name_that_is_not_defined_is_empty_and_a_warning_or_where_strict_an_error() -> None:
+    lenient = scope()
+    assert lenient.render("{{ missing }}") in ("", None)
+    assert "missing" in str(lenient.warnings[0])
+    with pytest.raises(TemplateProblem, match="missing"):
+        scope().render("{{ missing }}", strict=True)
+
+
+def test_truth_is_true_in_any_case_and_nothing_else() -> None:
+    assert scope(n=1).truth("{{ n == 1 }}") == (True, True)
+    assert scope().truth("{{ 'TRUE' }}") == (True, "TRUE")
+    assert scope().truth("{{ 'yes' }}") == (False, "yes")
