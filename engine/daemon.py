@@ -157,6 +157,7 @@ class Daemon:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=int(STOP_SECONDS),
         )
         listening = asyncio.Event()
