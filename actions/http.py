@@ -17,6 +17,7 @@ from engine.plugin import (
     Example,
     Json,
     Kind,
+    Misread,
     Plan,
     Request,
     View,
@@ -36,9 +37,10 @@ _PHONE_LIKE = re.compile(r"\+?\d{10,15}")
 
 def _headers(value: Json) -> dict[str, Json]:
     given = MAPPING.read(value)
-    for name in given:
+    for name, held in given.items():
         if not _HEADER_NAME.fullmatch(str(name)):
-            raise ValueError(f'expected names of headers, such as "Authorization"; "{name}" is none')
+            remedy = "a name is one word of letters, digits and -, such as X-Shop-Key"
+            raise Misread(f'"{name}" is no name of a header; {remedy}', (name,), held, at_key=True)
     return {name: inside(name, _HEADER, held) for name, held in given.items()}
 
 
@@ -97,7 +99,7 @@ class HttpRequest(Action):
     def check(self) -> list[tuple[str, str]]:
         faults = []
         if self.json is not None and self.body is not None:
-            faults.append(("body", "json and body are both given; only one can be sent"))
+            faults.append(("body", "json and body are both given; keep one of them"))
         if self.method in READS:
             faults += [
                 (key, f"a {self.method} carries nothing; put it into query, or use method: POST")
@@ -105,7 +107,7 @@ class HttpRequest(Action):
                 if getattr(self, key) is not None
             ]
         if self.timeout is not None and not self.timeout:
-            faults.append(("timeout", "a timeout of 0 seconds leaves no time for an answer"))
+            faults.append(("timeout", "a timeout of 0 seconds leaves no time for an answer; give it some seconds"))
         return faults
 
     @classmethod

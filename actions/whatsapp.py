@@ -176,7 +176,11 @@ class SendTemplate(Action):
 
     def check(self) -> list[tuple[str, str]]:
         words = {"template": self.template, "language": self.language}
-        return [(key, f"the {key} is left empty") for key, word in words.items() if not word.strip()]
+        return [
+            (key, f"the {key} is left empty; write its name as WhatsApp knows it")
+            for key, word in words.items()
+            if not word.strip()
+        ]
 
     def plan(self, view: View) -> list[Plan]:
         return [

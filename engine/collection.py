@@ -31,12 +31,16 @@ class OpenList:
 
 
 class OpenMapping(OpenList):
-    """A mapping that is being read: a key, then its value; a value whose key is no good is dropped."""
+    """A mapping that is being read: a key, then its value; a value whose key is no good is dropped.
+
+    `repeats` says that its last key was given before: what follows likely belongs to a list item without its dash.
+    """
 
     def __init__(self, span: Span, flow: bool, nodes: int, anchor: str | None) -> None:
         super().__init__(span, flow, nodes, anchor)
         self.value, self.branch.children = {}, {}
         self.wants_key = True
+        self.repeats = False
         self.merge_key: Span | None = None
         self.merged: tuple[Any, Spot] | None = None
         self._merge_index = 0

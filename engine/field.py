@@ -7,7 +7,7 @@ for the typed value. Every field takes a value or a template of it; templates ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar, overload
@@ -20,14 +20,18 @@ C = TypeVar("C")
 
 
 class Misread(ValueError):
-    """A value inside another that cannot be read: `path` leads to it, `sentence` says what was expected there."""
+    """A value inside another that cannot be read: `path` leads to it, `sentence` says what was expected there.
 
-    def __init__(self, sentence: str, path: tuple[str | int, ...], value: Json) -> None:
+    With `at_key` it is the key itself that is no good.
+    """
+
+    def __init__(self, sentence: str, path: tuple[str | int, ...], value: Json, at_key: bool = False) -> None:
         words = (f"item {step + 1}" if isinstance(step, int) else f'"{step}"' for step in path)
         super().__init__(f"{sentence} (at {', '.join(words)})")
         self.sentence = sentence
         self.path = path
         self.value = value
+        self.at_key = at_key
 
 
 class Missing:
@@ -103,13 +107,15 @@ def _boolean(value: Json) -> bool:
     return _BOOLEANS[value]
 
 
+PLUS_FIRST = " write + and the country code in front of the number, in quotes"
 _PHONE = re.compile(r"\+?[0-9][0-9 ().-]{5,22}")
 
 
 def _phone(value: Json) -> str:
     text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not _PHONE.fullmatch(text):
-        raise ValueError('expected a phone number with country code, such as "+919876543210"')
+        several = ' several are written as a list: ["+91…", "+91…"]' if re.search(r"\d\s*[,;]", text) else ""
+        raise ValueError(f'expected a phone number with country code, such as "+919876543210";{several or PLUS_FIRST}')
     import phonenumbers  # its metadata costs memory and start-up time
 
     try:
@@ -117,7 +123,7 @@ def _phone(value: Json) -> str:
     except phonenumbers.NumberParseException:
         parsed = None
     if parsed is None or not phonenumbers.is_possible_number(parsed):
-        raise ValueError("this is not a phone number that can exist; write it with its country code")
+        raise ValueError(f"this is not a phone number that can exist;{PLUS_FIRST}")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -126,7 +132,9 @@ _URL = re.compile(r"https?://[^\s/?#]+([/?#]\S*)?")
 
 def _url(value: Json) -> str:
     if not isinstance(value, str) or not _URL.fullmatch(value):
-        raise ValueError('expected a web address such as "https://example.com/orders"')
+        bare = isinstance(value, str) and re.fullmatch(r"[\w-]+(\.[\w-]+)+(:\d+)?([/?#]\S*)?", value)
+        remedy = "; write https:// in front of it" if bare else ""
+        raise ValueError('expected a web address such as "https://example.com/orders"' + remedy)
     return value
 
 
@@ -155,7 +163,9 @@ DURATION: Final = Kind(
     duration,
 )
 PHONE: Final = Kind(
-    'a phone number with country code, in quotes: "+919876543210"', {"type": ["string", "integer"]}, _phone
+    'a phone number with country code, in quotes: "+919876543210"',
+    {"type": "string", "pattern": r"^\s*(\+|\D|$)", "help": PLUS_FIRST.strip()},
+    _phone,
 )
 URL: Final = Kind('a web address such as "https://example.com/orders"', {"type": "string"}, _url)
 ANYTHING: Final = Kind("any value", {}, _anything)
@@ -169,16 +179,22 @@ def integer(least: int, most: int) -> Kind[int]:
     return Kind(says, {"type": ["integer", "string"], **bounds}, _whole(least, most))
 
 
-def choice(*words: str) -> Kind[str]:
-    """One of a closed list of words."""
+def choice(*words: str, meant: Mapping[str, str] | None = None) -> Kind[str]:
+    """One of a closed list of words; `meant` says what to write for words that people use instead."""
 
     def read(value: Json) -> str:
         if value not in words:
-            guess = near(str(value), words)
+            guess = meant_by(value, words, meant or {})
             raise ValueError(f"expected one of {', '.join(words)}" + (f"; {guess}" if guess else ""))
         return str(value)
 
-    return Kind(f"one of {', '.join(words)}", {"enum": list(words)}, read)
+    return Kind(f"one of {', '.join(words)}", {"enum": list(words), **({"meant": {**meant}} if meant else {})}, read)
+
+
+def meant_by(value: Json, words: Iterable[str], meant: Mapping[str, str]) -> str:
+    """What to write instead of this value, as far as it can be guessed."""
+    instead = meant.get(str(value).strip().lower(), "")
+    return f"write {instead}" if instead else near(str(value), words)
 
 
 def inside(step: str | int, kind: Kind[T], value: Json) -> T:
@@ -186,7 +202,7 @@ def inside(step: str | int, kind: Kind[T], value: Json) -> T:
     try:
         return kind.read(value)
     except Misread as fault:
-        raise Misread(fault.sentence, (step, *fault.path), fault.value) from None
+        raise Misread(fault.sentence, (step, *fault.path), fault.value, fault.at_key) from None
     except ValueError as fault:
         raise Misread(str(fault), (step,), value) from None
 

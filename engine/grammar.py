@@ -74,9 +74,12 @@ def _is_letter(character: str) -> bool:
     return character.isidentifier() or character.isdigit()
 
 
+SHORTEN = "shorten it; a long text belongs into the template of the message, its parts into variables"
+
+
 def tree_of(source: str) -> nodes.Template:
     if len(source) > MAX_SOURCE or len(source.encode("utf-8", "surrogatepass")) > MAX_SOURCE:
-        raise TemplateProblem("this template is too long", line=1, column=1, expected="at most 16 kB")
+        raise TemplateProblem("this template is too long", line=1, column=1, expected="at most 16 kB", remedy=SHORTEN)
     parser = None
     try:
         parser = Parser(SANDBOX, source, "template", None)
@@ -88,7 +91,10 @@ def tree_of(source: str) -> nodes.Template:
         raise located(problem, source) from None
     except (RecursionError, ValueError, MemoryError, OverflowError):
         raise TemplateProblem(
-            "this template is nested too deeply or has a number that is too large", line=1, column=1
+            "this template is nested too deeply or has a number that is too large",
+            line=1,
+            column=1,
+            remedy="use `{% set %}` for its parts",
         ) from None
     return tree
 
@@ -101,6 +107,18 @@ _SENTENCES = (
     (r"expected token '(.+?)', got '(.+?)'", "expected `{0}` but found `{1}`"),
     (r"Encountered unknown tag '(.+?)'", "no statement `{0}`"),
     (r"Missing end of comment tag", "a comment `{{#` is not closed"),
+)
+_CURES = (
+    (r"innermost block that needs to be closed is 'if'", "write `{% endif %}` where the block ends"),
+    (r"innermost block that needs to be closed is 'for'", "write `{% endfor %}` where the block ends"),
+    (r"end of template, expected 'end of print statement'", "write `}}` where the expression ends"),
+    (r"end of template, expected 'end of statement block'", "write `%}` where the statement ends"),
+    (r"expected token '.+?', got '='", "to compare, write `==`"),
+    (r"expected token 'end of print statement', got", "join two parts with `~`, or close the `{{` before"),
+    (r"unexpected '(end of print statement|\})'", "write a value in front of the `}}`"),
+    (r"unexpected '[\])]'", "take it out, or open it before"),
+    (r"Missing end of comment tag", "write `#}` where the comment ends"),
+    (r"unexpected char [\"']([\"'])[\"'] at", "write the same quote at the end of the text"),
 )
 _TAGS = (
     "for",
@@ -133,6 +151,7 @@ def _syntax(source: str, error: TemplateSyntaxError, parser: Parser | None) -> T
     if "unknown tag" in message and found:
         subject = found[1]
         remedy = unknown("statement", subject, _TAGS).remedy
+    remedy = remedy or next((cure for pattern, cure in _CURES if re.search(pattern, message, re.IGNORECASE)), "")
     column = 0 if subject else _column(source, error.lineno, parser)
     if "unexpected char" in message and found:
         column = int(found[2]) - source.rfind("\n", 0, int(found[2]))
@@ -153,12 +172,24 @@ def _column(source: str, line: int, parser: Parser | None) -> int:
         left = sum(1 for _ in parser.stream)
         raw = [token for token in SANDBOX.lex(source) if not token[1].startswith(("whitespace", "comment"))]
     except TemplateSyntaxError:
-        return 1
+        return _column_of_last(source, line)
     offset, number = 0, len(raw) - left
     for _, _, value in raw[: number + 1]:
         at = source.find(value, offset)
         start, offset = (at, at + len(value)) if at >= 0 else (offset, offset)
     return start - source.rfind("\n", 0, start) if raw and source.count("\n", 0, start) + 1 == line else 1
+
+
+def _column_of_last(source: str, line: int) -> int:
+    """The column behind the last token that could be cut, where the text stops making sense; 1 on another line."""
+    end = 0
+    try:
+        for _, _, value in SANDBOX.lex(source):
+            end = max(end, source.find(value, end) + len(value))
+    except TemplateSyntaxError:
+        pass
+    end += len(source[end:]) - len(source[end:].lstrip())
+    return end - source.rfind("\n", 0, end) if source.count("\n", 0, end) + 1 == line else 1
 
 
 def _check(node: nodes.Node, depth: int, blocks: int) -> None:
@@ -231,7 +262,10 @@ def _check_call_block(node: nodes.CallBlock) -> None:
 def _check_hidden(node: nodes.Getattr | nodes.NSRef) -> None:
     if node.attr.startswith("_"):
         raise TemplateProblem(
-            f"`{node.attr}` is not allowed: names that begin with `_` are hidden", line=node.lineno, subject=node.attr
+            f"`{node.attr}` is not allowed: names that begin with `_` are hidden",
+            line=node.lineno,
+            subject=node.attr,
+            remedy="take it out; only what the trigger gives and variables hold can be read",
         )
 
 

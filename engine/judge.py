@@ -7,7 +7,7 @@ A template, a secret or an input of a blueprint stands for any value; where the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,19 +16,19 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from engine.field import Block, Misread
-from engine.problem import near
+from engine.field import Block, Misread, meant_by
+from engine.problem import Severity, near
 from engine.scalar import InputRef, SecretRef
 from engine.template import is_template
-from engine.values import Json, masked
+from engine.values import Json, phones_masked
 
 Step = str | int
 Path = tuple[Step, ...]
 Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError]]
 
-_PHONE_LIKE = re.compile(r"\+?\d[\d ().-]{6,}\d")
 MOST_FAULTS = 100
 _LONGEST_SHOWN = 60
+_LINE_BREAK = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Fault:
     remedy: str = ""
     at_key: bool = False
     also: tuple[tuple[Path, str], ...] = ()
+    severity: Severity = "error"
 
 
 def stands_for_any(value: Json) -> bool:
@@ -64,11 +65,9 @@ def known_later(value: Json) -> bool:
 
 
 def found(value: Json) -> str:
-    """What was found, in words; phone numbers are masked and long texts cut."""
+    """What was found, in words; phone numbers are masked, long texts cut, all of it on one line."""
     if isinstance(value, str):
-        text = _PHONE_LIKE.sub(lambda match: masked(match.group()), value)
-        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-        return f'the text "{shown}"' if value else "an empty text"
+        return f'the text "{shown(value)}"' if value else "an empty text"
     if isinstance(value, list):
         return "a list" if value else "an empty list"
     if isinstance(value, dict):
@@ -79,7 +78,14 @@ def found(value: Json) -> str:
         return str(value).lower()
     if isinstance(value, SecretRef | InputRef):
         return "a secret" if isinstance(value, SecretRef) else "an input of a blueprint"
-    return f"the number {value}"
+    return phones_masked(f"the number {shown(str(value))}")
+
+
+def shown(text: str) -> str:
+    """A text of a file as a message may repeat it: phone numbers masked, cut, on one line."""
+    line = _LINE_BREAK.sub("⏎", phones_masked(text[: 4 * _LONGEST_SHOWN].strip("\n")))
+    line = "".join(char if char.isprintable() else " " for char in line)
+    return line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}…"
 
 
 def named(path: Path) -> str:
@@ -87,7 +93,7 @@ def named(path: Path) -> str:
     if not path:
         return "this"
     last = path[-1]
-    return f"item {last + 1} of {named(path[:-1])}" if isinstance(last, int) else f'"{last}"'
+    return f"item {last + 1} of {named(path[:-1])}" if isinstance(last, int) else f'"{shown(last)}"'
 
 
 def _lenient(keyword: Keyword) -> Keyword:
@@ -172,16 +178,55 @@ def _said(error: ValidationError) -> Iterator[Fault]:
             yield from _said(each)
     else:
         code = "wrong-type" if keyword in ("type", "anyOf") else "wrong-value"
-        yield Fault(path, code, f"{named(path)} is {found(error.instance)}", expected=_title(schema))
+        message = f"{named(path)} is {found(error.instance)}"
+        if keyword == "maxProperties" and isinstance(error.instance, dict):
+            message = f"{named(path)} has {_quoted(error.instance)}"
+        yield Fault(path, code, message, expected=_title(schema), remedy=_remedy(error, schema))
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return " and ".join(f'"{shown(word)}"' for word in words)
+
+
+def _remedy(error: ValidationError, schema: Mapping[str, Any]) -> str:
+    """What to do about a value of the wrong form, where its form gives that away."""
+    value = error.instance
+    if value is None:
+        return "write a value after the colon"
+    if isinstance(value, str) and value[:1] in _CURLY:
+        return "the quotes around it are curly ones of a word processor; write straight ones"
+    if error.validator == "maxProperties":
+        return "keep one of them"
+    branches = [schema, *schema.get("anyOf", ())]
+    takes = {each for branch in branches for each in _types(branch)}
+    if "array" in takes and not takes & {"string", "number", "integer"} and not isinstance(value, list | dict):
+        return "write it as a list, with square brackets around it or a dash in front, also where it is only one"
+    if takes == {"object"} and isinstance(value, list):
+        return "take the dashes away: names and values stand below it without any"
+    return next((branch["help"] for branch in branches if "help" in branch), "")
+
+
+_CURLY = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019")
+
+
+def _types(schema: Mapping[str, Any]) -> list[str]:
+    types = schema.get("type", ())
+    return [types] if isinstance(types, str) else list(types)
 
 
 def _meant(error: ValidationError) -> list[ValidationError]:
     """The complaints of the alternative that the author meant: of the list, where a list was written."""
     kind = "array" if isinstance(error.instance, list) else "object" if isinstance(error.instance, dict) else ""
-    for index, branch in enumerate(error.schema["anyOf"] if isinstance(error.schema, dict) else ()):
-        if branch.get("type") == kind if kind else "enum" in branch:
+    branches = error.schema["anyOf"] if isinstance(error.schema, dict) else ()
+    for index, branch in enumerate(branches):
+        if branch.get("type") == kind if kind else "enum" in branch or _is_one_of_many(branch, branches):
             return [each for each in error.context or () if each.schema_path and each.schema_path[0] == index]
     return []
+
+
+def _is_one_of_many(branch: Mapping[str, Any], branches: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the only other choice is a list of the same."""
+    return len(branches) == 2 and branches[1].get("items") == branch
 
 
 def _title(schema: Mapping[str, Any]) -> str:
@@ -195,18 +240,43 @@ def unknown_key(path: Path, known: Mapping[str, Any] | list[str]) -> Fault:
     return Fault(
         path,
         "unknown-key",
-        f'unknown key "{key}"',
+        f'unknown key "{shown(key)}"',
         expected=f"one of {', '.join(known)}" if known else "no keys",
-        remedy=near(key, known),
+        remedy=_meant_key(key, known),
         at_key=True,
     )
+
+
+def _meant_key(key: str, known: Mapping[str, Any] | list[str]) -> str:
+    """What to write instead of a key that nobody reads, as far as it can be guessed."""
+    bare = key.lstrip("-")
+    if bare != key and bare in known:
+        return f'write "- {bare}:", with a space after the dash'
+    other = next((name for name, words in _OTHER_WORDS.items() if name in known and key.lower() in words), "")
+    return f'did you mean "{other}"?' if other else near(key, known)
+
+
+_OTHER_WORDS = {
+    "above": ("greater", "greater_than", "more", "more_than", "over", "gt", "threshold"),
+    "below": ("less", "less_than", "lower", "lower_than", "under", "lt"),
+    "equals": ("is", "eq", "value_is"),
+    "to": ("phone", "phones", "number", "recipient", "recipients", "receiver"),
+    "body": ("parameters", "params", "values"),
+    "link": ("url", "href"),
+    "job": ("id", "job_id"),
+    "at": ("time", "hour"),
+    "message": ("text", "msg"),
+}
+"""Words that people use for keys, where their spelling does not give the key away."""
 
 
 def _missing_key(path: Path, known: Mapping[str, Any]) -> Fault:
     key = str(path[-1])
     field = known.get(key, {})
-    says = field.get("title", "")
-    return Fault(path, "missing-key", f'the key "{key}" is missing', expected=f"{key}: {says}" if says else key)
+    title, says = field.get("title", ""), field.get("description", "")
+    remedy = f'add "{key}: …": {says[:1].lower()}{says[1:]}' if says else f'add "{key}: …"'
+    expected = f"{key}: {title}" if title else key
+    return Fault(path, "missing-key", f'the key "{key}" is missing', expected, remedy)
 
 
 def _not_literal(path: Path, instance: Json) -> Fault:
@@ -221,7 +291,7 @@ def _not_allowed(path: Path, instance: Json, schema: Mapping[str, Any]) -> Fault
         "not-allowed",
         f"{named(path)} is {found(instance)}",
         expected=schema.get("title") or f"one of {', '.join(words)}",
-        remedy=near(instance, words) if isinstance(instance, str) else "",
+        remedy=meant_by(instance, words, schema.get("meant", {})),
     )
 
 
@@ -259,7 +329,7 @@ def _reading_faults(block: type[Block], values: Mapping[str, Json]) -> list[Faul
             try:
                 draft.__dict__[field.name] = field.kind.read(values[key])
             except ValueError as fault:
-                faults.append(_unread((key,), values[key], fault))
+                faults.append(_unread((key,), values[key], fault, field.kind.says))
     return faults or _checked(draft, later)
 
 
@@ -270,19 +340,33 @@ def _checked(draft: Block, later: set[str]) -> list[Fault]:
         if later:
             return []  # it needs a value that only the run knows
         return [Fault((), "plugin-broken", f"{type(draft).__name__} cannot check this: {fault}")]
-    return [
-        Fault((key,) if key else (), "wrong-value", sentence, at_key=True)
-        for key, sentence in found_wrong
-        if key not in later
-    ]
+    return [_between(key, sentence, vars(draft)) for key, sentence in found_wrong if key not in later]
 
 
-def _unread(path: Path, value: Json, fault: ValueError) -> Fault:
-    sentence = str(fault)
+def _between(key: str, sentence: str, values: Mapping[str, Json]) -> Fault:
+    """The fault that a block's `check` reports: "what is wrong; expected what" or "what is wrong; what to do"."""
+    message, _, rest = sentence.partition("; ")
+    expected = rest.removeprefix("expected ")
+    scalar = isinstance(values.get(key), str | int | float)
+    path: Path = (key,) if key else ()
+    if expected == rest:
+        return Fault(path, "wrong-value", message, remedy=rest, at_key=not scalar)
+    return Fault(path, "wrong-value", message, expected, at_key=not scalar)
+
+
+def _unread(path: Path, value: Json, fault: ValueError, says: str) -> Fault:
+    """The fault of a value that cannot be read: "expected what; what to do", or "what is wrong; what to do"."""
+    sentence, at_key = str(fault), False
     if isinstance(fault, Misread):
-        path, value, sentence = (*path, *fault.path), fault.value, fault.sentence
+        path, value, sentence, at_key = (*path, *fault.path), fault.value, fault.sentence, fault.at_key
+        says = ""
+    first, _, remedy = sentence.partition("; ")
+    expected = first.removeprefix("expected ")
+    if at_key:
+        return Fault(path, "wrong-value", first, remedy=remedy, at_key=True)
     message = f"{named(path)} is {found(value)}"
-    expected = sentence.removeprefix("expected ")
-    if expected == sentence:
-        return Fault(path, "wrong-value", message, remedy=sentence)
-    return Fault(path, "wrong-value", message, expected=expected)
+    if first.startswith("did you mean"):
+        return Fault(path, "wrong-value", message, says, first)
+    if expected == first:
+        return Fault(path, "wrong-value", f"{message}: {first}", says, remedy)
+    return Fault(path, "wrong-value", message, expected, remedy)

@@ -16,6 +16,10 @@ from engine.problem import Place, Problem
 _QUOTE_IT = 'put quotes around the whole text, like "..."'
 _TEMPLATE = re.compile(r"(?:^[ ]*|[:\-][ \t]+|[\[,][ ]*)(\{[{%])")
 _NO_SPACE = re.compile(r"[ ]*(?:- +)*([\w.-]+):(?![\s/])\S")
+_ODD = re.compile(r"[\w .-]*:?[ ]*([\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000])")
+_HEAD = re.compile(r"( *)((?:- +)*)(-?)([\w.-]+):(?=\s|$)")
+_BEGINS = frozenset({"id", "alias", "trigger", "platform", "condition", "action", "service", "if", "choose", "delay"})
+_LOOKED_BACK = 40
 _VALUE = re.compile(r"[ ]*(?:- +)*(?:[\w.-]+:[ \t]+)?(\S)")
 _HAS_KEY = re.compile(r"[ ]*(?:- +)*[^\s:\"']+:(?:\s|$)")
 
@@ -65,7 +69,7 @@ def explain(error: MarkedYAMLError, file: str, text: str) -> Problem:
     since = (start.line, start.column) if start else (line, column)
     words = f"{error.context or ''}: {error.problem or ''}"
     complaint = _Complaint(file, text.splitlines(), words, line, column, since)
-    for judge in (_template, _by_words, _after_quote, _starting_character):
+    for judge in (_odd_character, _template, _by_words, _after_quote, _starting_character):
         if problem := judge(complaint):
             return problem
     return _indentation(complaint)
@@ -80,6 +84,24 @@ def unquoted_template(place: Place) -> Problem:
         expected="a template in quotes",
         remedy='put quotes around the whole value, like "{{ ... }}"',
     )
+
+
+def _odd_character(complaint: _Complaint) -> Problem | None:
+    """A blank or invisible character from a web page that people take for a space, or for nothing."""
+    for line in (complaint.line, complaint.since[0], complaint.previous):
+        found = _ODD.match(complaint.text(line))
+        if found:
+            blank = found[1].isspace()
+            return Problem(
+                "odd-blank" if blank else "invisible-character",
+                f"a special blank (U+{ord(found[1]):04X}) where an ordinary one belongs"
+                if blank
+                else f"an invisible character (U+{ord(found[1]):04X})",
+                complaint.place(line, found.start(1), 1),
+                expected="an ordinary space" if blank else "nothing, or an ordinary space",
+                remedy="delete it and type a space; it often comes along when text is copied from a web page",
+            )
+    return None
 
 
 def _template(complaint: _Complaint) -> Problem | None:
@@ -251,10 +273,10 @@ def _unclosed_bracket(complaint: _Complaint) -> Problem:
     closing = "]" if opening == "[" else "}"
     return Problem(
         "unclosed-bracket",
-        f"a `{opening}` whose contents go wrong before its `{closing}`",
+        f"this `{opening}` is not closed, or something inside it is wrong",
         complaint.at_start(),
         expected=f"items with commas between them, then `{closing}`",
-        remedy=f"add the missing comma or `{closing}`, or put quotes around text that holds brackets",
+        remedy=f"add the missing `{closing}` or comma, or put quotes around text that holds brackets",
         also=((complaint.at(), "what was found instead"),),
     )
 
@@ -313,13 +335,56 @@ def _directive(complaint: _Complaint) -> Problem:
 def _indentation(complaint: _Complaint) -> Problem:
     if complaint.char and complaint.char in "]}":
         return _stray_bracket(complaint)
+    return _dash_missing(complaint) or _out_of_line(complaint)
+
+
+def _dash_missing(complaint: _Complaint) -> Problem | None:
+    """Further keys below a line that should have begun an item: `id: a` without its dash, or `-id: a`."""
+    above = _HEAD.match(complaint.text(complaint.previous)) if complaint.previous >= 0 else None
+    here = len(complaint.here) - len(complaint.here.lstrip())
+    if above is None or (not above[3] and (above[2] or above[4] not in _BEGINS or here != len(above[1]) + 2)):
+        return None
+    key = above[4]
+    return Problem(
+        "missing-dash",
+        f"no space after the dash of `-{key}:`" if above[3] else f"no dash in front of `{key}:`",
+        complaint.place(complaint.previous, above.start(3), len(key) + len(above[3]) + 1),
+        expected=f"`- {key}:` where an item of a list begins, its other keys below the `{key}`",
+        remedy=f"write `- {key}:`, with a dash and a space",
+    )
+
+
+def _out_of_line(complaint: _Complaint) -> Problem:
+    neighbour = _neighbour(complaint)
+    remedy = "move the line to the left or right with spaces until it stands under its neighbours"
+    also: tuple[tuple[Place, str], ...] = ()
+    if neighbour is not None:
+        line, column = neighbour
+        remedy = f"write {column} spaces in front of it, as for line {line + 1}, if the two belong together"
+        also = ((complaint.place(line, column, 1), f"in line {line + 1} it is column {column + 1}"),)
     return Problem(
         "indentation",
-        "this does not line up with the lines above it",
+        f"this does not line up with the lines above it: it begins in column {complaint.column + 1}",
         complaint.at(),
         expected="keys that belong together, and the dashes of one list, in the same column",
-        remedy="move the line to the left or right with spaces until it stands under its neighbours",
+        remedy=remedy,
+        also=also,
     )
+
+
+def _neighbour(complaint: _Complaint) -> tuple[int, int] | None:
+    """Line and column where a line above begins in nearly the same column, a dash for a dash, a key for a key."""
+    here = len(complaint.here) - len(complaint.here.lstrip(" "))
+    is_item = complaint.here.lstrip(" ").startswith("- ")
+    found: list[tuple[int, int, int]] = []
+    for line in range(complaint.line - 1, max(-1, complaint.line - _LOOKED_BACK), -1):
+        head = _HEAD.match(complaint.text(line))
+        if head is None or (is_item and not head[2]):
+            continue
+        column = len(head[1]) if is_item else head.start(4)
+        found.append((abs(column - here), complaint.line - line, column))
+    nearest = min(found, default=None)
+    return (complaint.line - nearest[1], nearest[2]) if nearest and 0 < nearest[0] <= 3 else None
 
 
 _JUDGES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -24,6 +24,7 @@ from engine.parser import MarkedYAMLError, events
 from engine.places import Branch, Places, Span, Spot, span_between
 from engine.problem import Problem, near
 from engine.scalar import InputRef, SecretRef, plain
+from engine.values import phones_masked
 
 UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """Characters that may not be in a file, nor come out of an escape in quotes."""
@@ -101,13 +102,13 @@ class Reader:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         known = {known.place.line for known in self.problems if known.place and known.severity == "error"}
         if problem.place and not known & {problem.place.line, line}:
-            self.problems.append(problem)
+            self.problems.append(replace(problem, message=phones_masked(problem.message)))
 
     def _problem(self, code: str, span: Span, message: str, expected: str = "", remedy: str = "", **more: Any) -> None:
         self._report(Problem(code, message, self.places.place(span), expected, remedy, **more))
 
     def _report(self, problem: Problem) -> None:
-        self.problems.append(problem)
+        self.problems.append(replace(problem, message=phones_masked(problem.message)))
         if len(self.problems) >= MOST_PROBLEMS:
             raise _StopReading
 
@@ -214,9 +215,12 @@ class Reader:
             self._key_not_text(shown, span)
             mapping.begin(None)
         elif key in keys:
-            self._duplicate(key, span, keys[key])
+            if not mapping.repeats:
+                self._duplicate(key, span, keys[key])
+            mapping.repeats = True
             mapping.begin(None)
         else:
+            mapping.repeats = False
             keys[key] = span
             mapping.begin(key)
 
@@ -228,6 +232,8 @@ class Reader:
             mapping.begin_merge(span)
 
     def _key_not_text(self, shown: str, span: Span) -> None:
+        if self.problems and self.problems[-1].place == self.places.place(span):
+            return  # what is wrong with this key was said
         self._problem(
             "key-not-text",
             span,
@@ -242,7 +248,7 @@ class Reader:
             span,
             f'the key "{key[:60]}" is given twice',
             "each key once in the same mapping",
-            "delete one of the two, or begin a new list item with `- ` if it belongs to the next one",
+            f"delete one of the two; if a new list item begins here, write `- ` in front: `- {key[:60]}:`",
             also=((self.places.place(first), "first given here"),),
         )
 

@@ -74,16 +74,20 @@ def _too_large(file: str, size: int, limits: Limits) -> Problem:
 
 def _not_utf8(raw: bytes, error: UnicodeDecodeError, file: str) -> Problem:
     before = raw[: error.start].decode("utf-8")
+    expected, remedy = "a text file in UTF-8", 'save the file again as UTF-8 (in Notepad: "Save as", encoding "UTF-8")'
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         message = "the file is saved as UTF-16 (also called Unicode), not as UTF-8"
+    elif b"\0" in raw[:1024]:
+        message = "this is not a text file; it may be a picture, a document or an archive"
+        remedy = "take it out of the rules folder, or let its name end differently from .yaml and .yml"
     else:
         message = f"a byte (0x{raw[error.start]:02X}) that is not UTF-8 text"
     return Problem(
         "not-utf-8",
         message,
         _place_of(before, len(before), file),
-        expected="a text file in UTF-8",
-        remedy='save the file again as UTF-8 (in Notepad: "Save as", encoding "UTF-8")',
+        expected=expected,
+        remedy=remedy,
     )
 
 

@@ -37,9 +37,9 @@ class Threshold:
     def fault(self) -> str:
         """What is wrong with the bounds, in words; empty when they are well."""
         if self.above is None and self.below is None:
-            return "neither above nor below is given; one of them is needed"
+            return "neither above nor below is given; add one of them, such as above: 25"
         if self.above is not None and self.below is not None and self.above >= self.below:
-            return f"no number is {self}; above must be less than below"
+            return f"no number is {self}; above must be the smaller one"
         return ""
 
     def holds(self, value: float | None) -> bool:

@@ -186,16 +186,23 @@ def duration(value: Json) -> timedelta:
 
     Raises ValueError with a sentence for people. Source: Home Assistant semantics, section 1.
     """
-    expected = 'a duration is a number of seconds, "HH:MM:SS", or a mapping such as {minutes: 5}'
+    expected = 'expected a duration: a number of seconds, "HH:MM:SS", or a mapping such as {minutes: 5}'
     if isinstance(value, bool) or value is None:
         raise ValueError(expected)
     try:
         found = _duration(value)
     except (OverflowError, ValueError, TypeError):
-        raise ValueError(expected) from None
+        raise ValueError(expected + _meant_duration(value)) from None
     if found < timedelta(0):
-        raise ValueError("a duration cannot be negative")
+        raise ValueError("a duration cannot be negative; take the minus away")
     return found
+
+
+def _meant_duration(value: Json) -> str:
+    """What to write for "5 min"; empty where that cannot be told."""
+    found = re.fullmatch(r"(\d{1,9}) ?([a-z]+)", value.strip().lower()) if isinstance(value, str) else None
+    unit = found and next((unit for unit in DURATION_UNITS if unit.startswith(found[2].rstrip("s") or "s")), None)
+    return f"; write {{{unit}: {found[1]}}}" if found and unit else ""
 
 
 def _duration(value: Json) -> timedelta:
@@ -210,6 +217,21 @@ def _duration(value: Json) -> timedelta:
         whole = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(f"{seconds or 0}.{fraction or 0}"))
         return -whole if sign else whole
     return timedelta(seconds=float(value))
+
+
+_PHONE_LIKE = re.compile(r"(?<![\w-])(?!\d{4}-\d\d-\d\d)\+?\d[\d ().-]{6,30}\d(?![\w-])")
+
+
+def phones_masked(text: str) -> str:
+    """A text with every phone number in it masked."""
+    return _PHONE_LIKE.sub(lambda match: _masked_if_long(match.group()), text)
+
+
+def _masked_if_long(text: str) -> str:
+    digits = re.sub(r"\D", "", text)
+    if len(digits) < 8:
+        return text
+    return masked(digits) if text.startswith("+") else masked(digits).lstrip("+")
 
 
 def masked(phone: str) -> str:

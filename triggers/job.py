@@ -31,6 +31,11 @@ from engine.plugin import (
 )
 
 STATUSES = ("INVALID", "NOT_STARTED", "SUCCESS", "ERROR")
+MEANT = {
+    **dict.fromkeys(("failed", "failure", "failures", "fail", "wrong"), "ERROR"),
+    **dict.fromkeys(("ok", "done", "succeeded", "completed", "complete", "finished", "passed"), "SUCCESS"),
+    **dict.fromkeys(("pending", "waiting", "queued", "open", "new"), "NOT_STARTED"),
+}
 OVER = ("finished", "gone", "stalled")
 PACE = timedelta(seconds=30)
 QUICKEST = timedelta(seconds=1)
@@ -55,7 +60,7 @@ class JobTrigger(Trigger):
     every = default(DURATION, PACE, "How often to ask Chakra, while the job is running; 1 second at the least")
 
     def check(self) -> list[tuple[str, str]]:
-        return [("every", "every is less than 1 second, too often for Chakra")] if self.every < QUICKEST else []
+        return [("every", "every is less than 1 second; ask Chakra less often")] if self.every < QUICKEST else []
 
     def watches(self, view: View) -> list[Watch]:
         return [Poll(fetch_job(job), self.every, subject=job, entity=f"job.{job}") for job in self._jobs(view)]
@@ -86,7 +91,7 @@ class JobEntries(JobTrigger):
         "count": "How many entries have it",
         "counts": "How many entries have each status, such as counts.ERROR",
     }
-    status = required(many(choice(*STATUSES)), "The status to count; several are added up")
+    status = required(many(choice(*STATUSES, meant=MEANT)), "The status to count; several are added up")
     above = optional(NUMBER, "Fire when the number is more than this")
     below = optional(NUMBER, "Fire when the number is less than this")
     for_ = optional(DURATION, "Only when it stays there for this long")

@@ -25,13 +25,18 @@ from engine.plugin import (
 )
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MEANT = {
+    **dict.fromkeys(("weekday", "weekdays", "workday", "workdays"), "[mon, tue, wed, thu, fri]"),
+    **dict.fromkeys(("weekend", "weekends"), "[sat, sun]"),
+    "wednesday": "wed",
+}
 _NOW = {"now": "The time at which it was due, in your time zone, such as 2026-03-01T09:00:00+05:30"}
 
 
 def _time_of_day(value: Json) -> time:
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", str(value), re.ASCII)
     if found is None:
-        raise ValueError('expected a time of day such as "09:30" or "09:30:15"')
+        raise ValueError('expected a time of day such as "09:30"; hours go from 00 to 23, minutes from 00 to 59')
     hour, minute, second = (int(part or 0) for part in found.groups())
     return time(hour, minute, second)
 
@@ -66,7 +71,7 @@ class Time(Clocked):
 
     name = "time"
     at = required(many(TIME_OF_DAY), "The time of day, or a list of them")
-    weekday = optional(many(choice(*WEEKDAYS)), "Only on these days of the week")
+    weekday = optional(many(choice(*WEEKDAYS, meant=MEANT)), "Only on these days of the week")
     examples = (
         Example(
             "Every morning at nine",
@@ -146,7 +151,7 @@ class TimePattern(Clocked):
     def check(self) -> list[tuple[str, str]]:
         hands = {"hours": self.hours, "minutes": self.minutes, "seconds": self.seconds}
         if not any(value is not None for value in hands.values()):
-            return [("", "none of hours, minutes and seconds is given; one of them is needed")]
+            return [("", 'none of hours, minutes and seconds is given; add one, such as minutes: "/5"')]
         faults = []
         for hand, value in hands.items():
             try:

@@ -33,7 +33,9 @@ _HARMLESS = re.compile(
 
 def _webhook_id(value: Json) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", value):
-        raise ValueError("expected a name of letters, digits, dots, - and _")
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", value.strip()).strip("_")[:100] if isinstance(value, str) else ""
+        remedy = f'; write "{name}"' if name else ""
+        raise ValueError("expected a name of letters, digits, dots, - and _" + remedy)
     return value
 
 

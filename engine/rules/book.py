@@ -143,6 +143,7 @@ def make_book(files: Iterable[RuleFile], shelf: Shelf, last: Mapping[str, Progra
     }
     problems = [problem for _, checked, _ in results for problem in checked.problems] + clashes
     named = {problem.place.file for problem in problems if problem.place}
+    named |= {place.file for problem in problems for place, _ in problem.also}
     return Book(
         programs={**programs, **stale},
         problems=tuple(problems),

@@ -7,19 +7,19 @@ secrets. A rule with an error yields no program; the other rules of the file do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.field import FieldError
-from engine.judge import Fault, Path, found
+from engine.judge import Fault, Path, found, named, shown
 from engine.plugin import Action, Trigger
 from engine.problem import Place, Problem, near
-from engine.rules.complaints import Complaints, problem_of, too_many
+from engine.rules.complaints import Complaints, problem_of, references, too_many
 from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.rules.names import Names
-from engine.rules.normalise import Draft, normalised, rules_in
+from engine.rules.normalise import NO_DEVICES, Draft, normalised, rules_in
 from engine.rules.program import body_of, plain, program, rendered
 from engine.rules.schema import (
     CONDITION_KINDS,
@@ -27,6 +27,7 @@ from engine.rules.schema import (
     LATER_CONDITIONS,
     LATER_TRIGGERS,
     STEP_KINDS,
+    ActionStep,
     Branch,
     Retry,
     RuleKeys,
@@ -37,6 +38,9 @@ from engine.template import TemplateProblem, is_template
 from engine.values import Json
 
 MOST_BROKEN = 500
+_NOT_THERE = frozenset({"missing-key", "unknown-step"})
+"""What may be there for all that, in a part that was not read."""
+_ALIAS = re.compile(r"(?:^|[\s\[,{])\*\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ def check_file(source: Source, known: Known) -> Checked:
     rules, faults = rules_in(source.value)
     file = _File(source, known)
     file.problems += [problem_of(fault, source) for fault in faults]
+    if not source.text.strip() and not source.problems:
+        file.problems.append(_nothing_in(source.file))
     file.unnamed = any(problem.severity == "error" for problem in file.problems)
     following: list[Path | None] = [*(path for path, _ in rules[1:]), None]
     for (path, raw), end in zip(rules, following, strict=False):
@@ -64,6 +70,11 @@ def check_file(source: Source, known: Known) -> Checked:
             break
         file.take(path, raw, end)
     return file.checked()
+
+
+def _nothing_in(file: str) -> Problem:
+    remedy = "write rules into it, or delete the file"
+    return Problem("no-rules", "the file is empty", Place(file, 1, 1), "rules", remedy, severity="warning")
 
 
 class _File:
@@ -82,8 +93,13 @@ class _File:
     def take(self, path: Path, raw: Json, following: Path | None) -> None:
         """Looks at one rule; `following` is where the next one begins."""
         rule = _Rule(normalised(raw, path), self.source, self.known)
-        made = rule.program(_text_of(self.source, path, following))
-        self.problems += rule.told.problems
+        lines = _lines_of(self.source, path, following)
+        made = rule.program("\n".join(self.source.places.lines[lines.start : lines.stop]).rstrip())
+        problems = rule.told.problems
+        if self._misread(lines):
+            made = None
+            problems = [problem for problem in problems if problem.code not in _NOT_THERE]
+        self.problems += problems
         self.broken_rules += made is None
         place = self.source.places.value((*path, rule.named_by) if rule.named_by else path)
         if rule.id in self.places:
@@ -98,6 +114,13 @@ class _File:
             else:
                 self.programs[rule.id] = made
 
+    def _misread(self, lines: range) -> bool:
+        """Whether a part of the rule was not read as it is written; what it would do then nobody asked for."""
+        wrong = [problem.place for problem in self.source.problems if problem.severity == "error" and problem.place]
+        if wrong and _ALIAS.search(self.source.text):
+            return True  # what was read elsewhere may stand here as well
+        return any(each.line - 1 in lines for each in wrong)
+
     def give_up(self, path: Path) -> None:
         """There are so many broken rules that the rest is not looked at; it may hold any rule."""
         self.unnamed = True
@@ -105,9 +128,12 @@ class _File:
         self.problems.append(too_many(message, self.source.places.value(path)))
 
     def checked(self) -> Checked:
-        """All of it, the problems in the order of the file."""
+        """All of it, the problems in the order of the file; what a mistake of reading led to is not said again."""
         programs = tuple(self.programs.values())
-        return Checked(programs, _in_order(self.problems), self.places, frozenset(self.broken), self.unnamed)
+        unread = {_spot(problem.place) for problem in self.source.problems}
+        own = [problem for problem in self.problems if _spot(problem.place) not in unread]
+        problems = _in_order([*self.source.problems, *own])
+        return Checked(programs, problems, self.places, frozenset(self.broken), self.unnamed)
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
@@ -123,7 +149,7 @@ def named_twice(rule: str, place: Place, first: Place) -> Problem:
     """The problem of two rules with one id."""
     return Problem(
         "rule-named-twice",
-        f'a second rule with the id "{rule}"',
+        f'a second rule with the id "{shown(rule)}"',
         place,
         expected="an id that no other rule has",
         remedy="give one of the two another id (an alias counts as the id where there is none)",
@@ -131,11 +157,11 @@ def named_twice(rule: str, place: Place, first: Place) -> Problem:
     )
 
 
-def _text_of(source: Source, path: Path, following: Path | None) -> str:
-    lines = source.places.lines
+def _lines_of(source: Source, path: Path, following: Path | None) -> range:
+    """The lines of a rule, counted from 0."""
     start = source.places.value(path).line - 1
-    end = source.places.value(following).line - 1 if following is not None else len(lines)
-    return "\n".join(lines[start : max(start + 1, end)]).rstrip()
+    end = source.places.value(following).line - 1 if following is not None else len(source.places.lines)
+    return range(start, max(start + 1, end))
 
 
 def slug(alias: str) -> str:
@@ -218,7 +244,7 @@ class _Rule:
 
     def _plugin_of(self, name: Json, at: Path) -> type[Trigger] | None:
         plugin = self.known.registry.triggers.get(name) if isinstance(name, str) else None
-        if plugin is None and isinstance(name, str) and not is_template(name):
+        if plugin is None and _is_word(name):
             self._unknown("trigger", name, (*at, "trigger"), self.known.registry.triggers, LATER_TRIGGERS)
         return plugin
 
@@ -233,7 +259,7 @@ class _Rule:
             self.plugins[index] = plugin(rendered(plain(values)))
         except FieldError as error:
             for key, sentence in error.faults:
-                self.told.fault(Fault((*at, key), "wrong-value", f'"{key}" cannot be used: {sentence}'))
+                self.told.fault(_unusable((*at, key), sentence))
         except TemplateProblem as error:
             self.told.fault(Fault(at, "template-fails", error.message, error.expected, error.remedy))
         except Exception as error:  # a plugin's mistake must not stop the other rules
@@ -277,6 +303,9 @@ class _Rule:
     def _step(self, step: dict[str, Json], at: Path, names: Names) -> None:
         kind = step["do"]
         given = {key: value for key, value in step.items() if key != "do"}
+        if kind == "action":
+            given = self._indented(given, at)
+            step = {"do": kind, **given}
         self.told.block(STEP_KINDS[kind], given, at)
         nested = {"if": self._if, "choose": self._choose, "condition": self._condition_step}.get(kind)
         if nested is not None:
@@ -316,16 +345,38 @@ class _Rule:
         name = step["action"]
         plugin = self.known.registry.actions.get(name) if isinstance(name, str) else None
         if plugin is None:
-            if isinstance(name, str) and not is_template(name):
+            if _is_word(name):
                 self._unknown("action", name, (*at, "action"), self.known.registry.actions, frozenset())
             return
         if "response_variable" in step and not plugin.responds:
             message = f'"{plugin.name}" gives no answer to keep'
             remedy = "take response_variable out"
             self.told.fault(Fault((*at, "response_variable"), "no-answer", message, remedy=remedy, at_key=True))
+        needed = [key for key, field in plugin.fields().items() if field.required]
+        if "data" not in step and needed:
+            if not step.keys() - ActionStep.fields().keys() - {"do"}:  # else its name is misspelled
+                self.told.fault(_no_data((*at, "data"), needed))
+            return
         data = step.get("data", {})
-        if isinstance(data, dict) and self.told.block(plugin, data, (*at, "data")):
+        before = len(self.told.problems)
+        right = isinstance(data, dict) and self.told.block(plugin, data, (*at, "data"))
+        if right and len(self.told.problems) == before:
             self._allowed(plugin, data, (*at, "data"))
+
+    def _indented(self, step: dict[str, Json], at: Path) -> dict[str, Json]:
+        """The step with what stands beside `data` though it belongs below it put there, and that said once."""
+        name = step["action"]
+        plugin = self.known.registry.actions.get(name) if isinstance(name, str) else None
+        data = step.get("data") or {}
+        own = plugin.fields() if plugin is not None and isinstance(data, dict) else {}
+        astray = [key for key in step if key in own and key not in ActionStep.fields() and key not in data]
+        if not astray:
+            return step
+        self.told.fault(_not_below_data(at, astray))
+        for key in astray:
+            self.draft.origins[(*at, "data", key)] = self.draft.written_at((*at, key))
+        kept = {key: value for key, value in step.items() if key not in astray}
+        return {**kept, "data": {**data, **{key: step[key] for key in astray}}}
 
     def _allowed(self, plugin: type[Action], data: dict[str, Json], at: Path) -> None:
         if self.known.hosts is None:
@@ -336,18 +387,62 @@ class _Rule:
             forbidden = [("", f'the action "{plugin.name}" cannot be checked: {error}')]
         for key, sentence in forbidden:
             message, _, remedy = sentence.partition("; ")
-            self.told.fault(Fault((*at, key), "not-permitted", message, remedy=remedy))
+            named = (path for path, each in references(data.get(key), (*at, key)) if f'"{each.name}"' in message)
+            self.told.fault(Fault(next(named, (*at, key)), "not-permitted", message, remedy=remedy))
 
     def _unknown(self, what: str, name: Json, at: Path, known: Mapping[str, Any], later: frozenset[str]) -> None:
         if name in later if isinstance(name, str) else False:
             message = f'the {what} "{name}" comes with a later release of rulewheel'
-            self.told.fault(Fault(at, "not-yet", message, f"one of {', '.join(sorted(known))}"))
+            remedy = UNTIL_THEN.get(what, "take it out until then")
+            self.told.fault(Fault(at, "not-yet", message, f"one of {', '.join(sorted(known))}", remedy))
         elif isinstance(name, str) and name in DEVICE_KINDS:
-            self.told.fault(Fault(at, "needs-devices", f'the {what} "{name}" needs devices of Home Assistant'))
+            message = f'the {what} "{name}" needs devices of Home Assistant'
+            self.told.fault(Fault(at, "needs-devices", message, remedy=NO_DEVICES))
         else:
-            message = f'there is no {what} "{name}"' if isinstance(name, str) else f"the {what} is {found(name)}"
+            message = f'there is no {what} "{shown(name)}"' if isinstance(name, str) else f"the {what} is {found(name)}"
             hint = near(name, known) if isinstance(name, str) else ""
             self.told.fault(Fault(at, f"unknown-{what}", message, f"one of {', '.join(sorted(known))}", hint))
+
+
+def _unusable(at: Path, sentence: str) -> Fault:
+    """What a trigger says of a value after its template was worked out."""
+    first, _, remedy = sentence.partition("; ")
+    expected = first.removeprefix("expected ")
+    why = first if expected == first else "it is a template that gives something else"
+    message = f"{named(at[-1:])} cannot be used: {why}"
+    return Fault(at, "wrong-value", message, "" if expected == first else expected, remedy)
+
+
+def _no_data(at: Path, needed: list[str]) -> Fault:
+    expected = f"data: with {_all(needed)} below it"
+    remedy = f'add "data:" and, below it and indented, {_all(f"{key}: …" for key in needed)}'
+    return Fault(at, "missing-key", 'the key "data" is missing', expected, remedy)
+
+
+def _not_below_data(at: Path, astray: list[str]) -> Fault:
+    words = _all(f'"{key}"' for key in astray)
+    message = f"{words} {'stands' if len(astray) == 1 else 'stand'} beside the action, not below its data"
+    remedy = 'write them below "data:", each with two more spaces in front'
+    return Fault((*at, astray[0]), "not-below-data", message, f"data: with {words} below it", remedy, at_key=True)
+
+
+def _all(names: Iterable[str]) -> str:
+    """Names as a sentence part: `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+UNTIL_THEN = {
+    "condition": 'until then, look at what the trigger gives with "compare" or "template"',
+    "trigger": "until then, take this trigger out",
+}
+
+
+def _is_word(name: Json) -> bool:
+    """Whether a name is one that can be looked up; of anything else its judge has spoken."""
+    if isinstance(name, str):
+        return not is_template(name)
+    return isinstance(name, int | float) and not isinstance(name, bool)
 
 
 def _elements(values: Json) -> Iterator[tuple[int, dict[str, Json]]]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import re2
 
 from engine.field import Block
-from engine.judge import MOST_FAULTS, Fault, Path, block_faults, found, stands_for_any
+from engine.judge import MOST_FAULTS, Fault, Path, block_faults, found, named, shown, stands_for_any
 from engine.problem import Place, Problem, near
 from engine.rules.known import Known
 from engine.rules.names import Names
@@ -18,7 +18,7 @@ from engine.rules.schema import ActionStep
 from engine.scalar import InputRef, SecretRef
 from engine.source import Source
 from engine.template import Template, TemplateProblem, is_template
-from engine.values import Json
+from engine.values import Json, phones_masked
 
 _LONGEST_BLOCK = 60
 _CLOCK = re.compile(r"\b(now|utcnow|today_at|relative_time|time_since|time_until)\s*\(")
@@ -58,7 +58,7 @@ class Complaints:
             return False
         faults = block_faults(block, values)
         for fault in faults:
-            if beside is not None and fault.code == "unknown-key":
+            if beside is not None and fault.code == "unknown-key" and len(fault.path) == 1:
                 fault = _with_keys(fault, block, beside)
             self.fault(replace(fault, path=(*at, *fault.path)))
         self._secrets(block, values, at)
@@ -69,7 +69,7 @@ class Complaints:
         for key, value in values.items():
             if key not in fields or "of" in fields[key].kind.schema or fields[key] is ActionStep.data:
                 continue  # judged on their own
-            for path, reference in _references(value, (*at, key)):
+            for path, reference in references(value, (*at, key)):
                 self._reference(reference, path, fields[key].secret)
 
     def _reference(self, reference: SecretRef | InputRef, path: Path, welcome: bool) -> None:
@@ -115,7 +115,9 @@ class Complaints:
         if names.is_limited and (clock := _CLOCK.search(text)):
             message = f"`{clock[1]}` cannot be asked here"
             remedy = "a template of a trigger is worked out once, when the rule is read; write a fixed value"
-            self.fault(Fault(at, "no-clock-here", message, remedy=remedy))
+            before = text[: clock.start()]
+            place = self._place_in(text, at, before.count("\n") + 1, clock.start() - before.rfind("\n"), clock[1])
+            self._add(Problem("no-clock-here", message, place, remedy=remedy))
         for read in template.reads:
             complaint = None if read.optional else names.complaint(read.path)
             if complaint is not None:
@@ -144,6 +146,9 @@ class Complaints:
     def fault(self, fault: Fault) -> None:
         """Takes a fault at a canonical path down as a problem at the author's place."""
         written = self._draft.written_at(fault.path)
+        own, theirs = named(fault.path), named(written)
+        if written and fault.path and own != theirs and fault.message.startswith(own):
+            fault = replace(fault, message=theirs + fault.message.removeprefix(own))
         also = tuple((self._draft.written_at(path), word) for path, word in fault.also)
         self._add(problem_of(replace(fault, path=written, also=also), self._source))
 
@@ -157,10 +162,21 @@ class Complaints:
             re2.compile(pattern, options)
         except re2.error as error:
             said = error.args[0] if error.args else ""
-            said = said.decode() if isinstance(said, bytes) else str(said)
-            message = f'"matches" is {found(pattern)}, which is not a regular expression: {said}'
-            remedy = "look-around and back-references do not exist here; a plain word is found as it stands"
-            self.fault(Fault(at, "bad-expression", message, remedy=remedy))
+            why = (said.decode(errors="replace") if isinstance(said, bytes) else str(said)).rpartition(": ")
+            message = f'"matches" is {found(pattern)}, and "{shown(why[2])}" in it is no regular expression'
+            expected = "a regular expression without look-ahead, look-behind and back-references"
+            remedy = f"{_EXPRESSION_FAULTS.get(why[0], why[0] or 'write it anew')}; a plain word is found as it stands"
+            self.fault(Fault(at, "bad-expression", message, expected, remedy))
+
+
+_EXPRESSION_FAULTS = {
+    "invalid perl operator": "take out what begins with (?",
+    "missing )": "close the bracket that is open",
+    "unexpected )": "take out the bracket that is closed but never opened",
+    "missing ]": "close the bracket that is open",
+    "invalid escape sequence": "write a backslash only before characters that have a meaning",
+    "no argument for repetition operator": "put something in front of *, + or ?",
+}
 
 
 def too_many(message: str, place: Place | None) -> Problem:
@@ -172,11 +188,12 @@ def problem_of(fault: Fault, source: Source) -> Problem:
     """The fault, whose paths are paths in the file, with its place."""
     return Problem(
         fault.code,
-        fault.message,
+        phones_masked(fault.message),
         source.places.key(fault.path) if fault.at_key else source.places.value(fault.path),
         expected=fault.expected,
         remedy=fault.remedy,
         also=tuple((source.places.key(path), word) for path, word in fault.also),
+        severity=fault.severity,
     )
 
 
@@ -187,12 +204,12 @@ def _with_keys(fault: Fault, block: type[Block], beside: type[Block]) -> Fault:
     )
 
 
-def _references(value: Json, path: Path) -> Iterator[tuple[Path, SecretRef | InputRef]]:
+def references(value: Json, path: Path) -> Iterator[tuple[Path, SecretRef | InputRef]]:
     if isinstance(value, SecretRef | InputRef):
         yield path, value
     elif isinstance(value, dict):
         for key, part in value.items():
-            yield from _references(part, (*path, key))
+            yield from references(part, (*path, key))
     elif isinstance(value, list):
         for index, part in enumerate(value):
-            yield from _references(part, (*path, index))
+            yield from references(part, (*path, index))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from engine.functions import FUNCTIONS
 from engine.plugin import Trigger
 from engine.problem import Problem, near
 
@@ -55,7 +56,8 @@ class Names:
         if self.is_limited:
             remedy = "a template of a trigger is worked out when the rule is read, before anything has happened"
             return Problem("undefined-name", f"`{root}` is not known here", remedy=remedy)
-        remedy = _quoted(root, self.roots) or "name it in variables before it is used"
+        near_word = _quoted(root, self.roots) or _quoted(root, FUNCTIONS)
+        remedy = near_word or "give it a value in variables before it is used, or put quotes around it if it is text"
         return Problem("undefined-name", f"`{root}` is not defined", remedy=remedy, severity="warning")
 
 

@@ -6,12 +6,13 @@ the author wrote it, so that a complaint names the author's line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.judge import MOST_FAULTS, Fault, Path, found, unknown_key
-from engine.problem import listing, near
+from engine.problem import near
 from engine.rules.schema import DEVICE_KINDS, LATER_STEPS, STEP_KINDS, RuleKeys, TriggerKeys
 from engine.template import is_template
 from engine.values import Json
@@ -33,7 +34,7 @@ _OLD_STEP_KEYS = {
     "data_template": "data",
     "event_data_template": "event_data",
 }
-_NO_DEVICES = "rulewheel has no devices, rooms or scenes; it works with messages, jobs, webhooks and times"
+NO_DEVICES = "rulewheel has no devices, rooms or scenes; it works with messages, jobs, webhooks and times"
 
 
 @dataclass(slots=True)
@@ -65,7 +66,8 @@ def rules_in(value: Json) -> tuple[list[tuple[Path, Json]], list[Fault]]:
         return [((index,), rule) for index, rule in enumerate(value)], []
     if not isinstance(value, dict):
         expected = 'a list of rules, or a mapping with the key "rules"'
-        return [], [Fault((), "wrong-type", f"the file holds {found(value)}", expected=expected)]
+        remedy = 'begin a rule with "- id: a_name", and below it "triggers:" and "actions:"'
+        return [], [Fault((), "wrong-type", f"the file holds {found(value)}", expected, remedy)]
     if _looks_like_a_rule(value):
         return [((), value)], []
     rules: list[tuple[Path, Json]] = []
@@ -93,7 +95,7 @@ def _later(path: Path, what: str) -> Fault:
 
 
 def _no_devices(path: Path, what: str) -> Fault:
-    return Fault(path, "needs-devices", f"{what} needs devices of Home Assistant", remedy=_NO_DEVICES, at_key=True)
+    return Fault(path, "needs-devices", f"{what} needs devices of Home Assistant", remedy=NO_DEVICES, at_key=True)
 
 
 def _listed(value: Json) -> Iterator[tuple[Path, Json]]:
@@ -111,7 +113,13 @@ def normalised(raw: Json, path: Path) -> Draft:
         _Normaliser(draft).rule(raw)
     else:
         draft.faults.append(
-            Fault(path, "wrong-type", f"the rule is {found(raw)}", expected="a mapping of keys to values")
+            Fault(
+                path,
+                "wrong-type",
+                f"the rule is {found(raw)}",
+                expected="a mapping of keys to values",
+                remedy='begin it with "- id: a_name", and below it "triggers:" and "actions:"',
+            )
         )
     return draft
 
@@ -135,9 +143,13 @@ class _Normaliser:
                 body[name] = self._each(value, (name,), written, _RULE_PARTS[name])
             elif value is not None or name not in RuleKeys.fields():
                 body[name] = value
-        for name in ("triggers", "actions"):
-            if name in body and body[name] is None:
-                body[name] = []
+        for name, what in (("triggers", "the rule never runs"), ("actions", "the rule does nothing")):
+            if None in (raw.get(name, 0), raw.get(name[:-1], 0)):
+                remedy = f'write at least one below it, with "- " in front; without one {what}'
+                at = self.draft.written_at((name,))
+                self._fault(
+                    Fault(at, "nothing-below", f'"{at[-1]}" is empty', remedy=remedy, at_key=True, severity="warning")
+                )
 
     def _renamed(self, raw: dict[str, Json], names: dict[str, str], path: Path) -> Iterator[tuple[str, Json]]:
         """The pairs of a mapping but for those whose key is given in its older spelling as well as its newer."""
@@ -176,9 +188,8 @@ class _Normaliser:
 
     def _trigger(self, raw: Json, at: Path, path: Path) -> Json:
         if not isinstance(raw, dict):
-            return self._misunderstood(
-                path, f"the trigger is {found(raw)}", 'a mapping such as "trigger: time" with "at: 09:00"'
-            )
+            expected = 'a mapping such as "trigger: time" with "at: 09:00"'
+            return self._misunderstood(path, f"the trigger is {found(raw)}", expected, _with_word(raw, "trigger"))
         trigger: dict[str, Json] = {}
         own: dict[str, Json] = {}
         for key, value in self._renamed(raw, {"platform": "trigger"}, path):
@@ -204,7 +215,9 @@ class _Normaliser:
             return {"condition": "template", "value_template": raw}
         if not isinstance(raw, dict):
             expected = 'a mapping such as "condition: template", or a template such as "{{ trigger.count > 5 }}"'
-            return self._misunderstood(path, f"the condition is {found(raw)}", expected)
+            text = isinstance(raw, str) and len(raw) <= 60 and raw.isprintable()
+            remedy = f'write it as a template: "{{{{ {raw} }}}}"' if text else ""
+            return self._misunderstood(path, f"the condition is {found(raw)}", expected, remedy)
         if "condition" not in raw:
             return self._short_condition(raw, at, path)
         kind = raw["condition"]
@@ -246,9 +259,10 @@ class _Normaliser:
         if misspelt:
             fault = unknown_key((*path, misspelt), [key])
         else:
-            fault = Fault(
-                path, "missing-key", f'the key "{key}" is missing', expected=f"{key}: and which kind of {key} it is"
-            )
+            example = {"trigger": "job.entries", "condition": "template"}[key]
+            expected = f"{key}: and which kind of {key} it is"
+            remedy = f'add "{key}: …" as its first line, such as "{key}: {example}"'
+            fault = Fault(path, "missing-key", f'the key "{key}" is missing', expected, remedy)
         self._fault(fault)
 
     def _step(self, raw: Json, at: Path, path: Path) -> Json:
@@ -257,7 +271,7 @@ class _Normaliser:
             return {"do": "condition", "condition": self._condition(raw, (*at, "condition"), path)}
         if not isinstance(raw, dict):
             expected = 'a mapping such as "action: log.write" with "data"'
-            return self._misunderstood(path, f"the step is {found(raw)}", expected)
+            return self._misunderstood(path, f"the step is {found(raw)}", expected, _with_word(raw, "action"))
         step: dict[str, Json] = {}
         for key, value in self._renamed(raw, _OLD_STEP_KEYS, path):
             name = _OLD_STEP_KEYS.get(key, key)
@@ -283,7 +297,8 @@ class _Normaliser:
             return "condition"
         if len(kinds) == 1:
             return kinds[0]
-        self._fault(_too_many_kinds(kinds, path) if kinds else _no_kind(step, path))
+        written = [key for key in step if key in kinds]
+        self._fault(_too_many_kinds(written, path) if kinds else _no_kind(step, path))
         return None
 
     def _condition_step(self, step: dict[str, Json], at: Path, path: Path) -> Json:
@@ -318,8 +333,8 @@ class _Normaliser:
                 branch[key] = self._each(branch[key], (*at, key), (*path, key), one)
         return branch
 
-    def _misunderstood(self, path: Path, message: str, expected: str) -> None:
-        self._fault(Fault(path, "wrong-type", message, expected=expected))
+    def _misunderstood(self, path: Path, message: str, expected: str, remedy: str = "") -> None:
+        self._fault(Fault(path, "wrong-type", message, expected, remedy))
 
     def _fault(self, fault: Fault) -> None:
         self.draft.faults.append(fault)
@@ -339,6 +354,11 @@ _STEP_PARTS: dict[str, dict[str, _One]] = {
 }
 
 
+def _with_word(raw: Json, word: str) -> str:
+    """The remedy where only the name of a trigger or action was written."""
+    return f'write "{word}: {raw}"' if isinstance(raw, str) and re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", raw) else ""
+
+
 def _is_group(element: Json) -> bool:
     return isinstance(element, dict) and set(element) == {"triggers"}
 
@@ -346,6 +366,8 @@ def _is_group(element: Json) -> bool:
 def _too_many_kinds(kinds: list[str], path: Path) -> Fault:
     message = f"one step has {' and '.join(kinds)}"
     remedy = 'make each a step of its own, with its own "-"'
+    if kinds[0] == "if":
+        remedy = f'put "then:" below the if, and {kinds[1]} below it as a step, with a "-" in front'
     also = (((*path, kinds[0]), f'"{kinds[0]}" is here'),)
     return Fault((*path, kinds[1]), "two-steps-in-one", message, remedy=remedy, at_key=True, also=also)
 
@@ -355,6 +377,6 @@ def _no_kind(step: dict[str, Json], path: Path) -> Fault:
     for key in step:
         if near(key, kinds):
             return unknown_key((*path, key), kinds)
-    return Fault(
-        path, "unknown-step", "this step does not say what to do", expected=f"one of the keys {listing(kinds)}"
-    )
+    remedy = 'add "action: …", such as "action: log.write"' if "data" in step else 'add what to do, such as "delay: 5"'
+    expected = f"one of the keys {', '.join(kinds)}"
+    return Fault(path, "unknown-step", "this step does not say what to do", expected, remedy)

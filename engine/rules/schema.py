@@ -125,9 +125,9 @@ class CompareCondition(Condition):
     def check(self) -> list[tuple[str, str]]:
         tests = ("above", "below", "equals", "in_", "contains", "matches")
         if all(getattr(self, test) is None for test in tests):
-            return [("value", "say what it is compared with: above, below, equals, in, contains or matches")]
+            return [("", "it is compared with nothing; add one of above, below, equals, in, contains and matches")]
         if self.above is not None and self.below is not None and self.above >= self.below:
-            return [("below", f"nothing is above {self.above} and below {self.below}")]
+            return [("below", f"nothing is above {self.above} and below {self.below}; above must be the smaller one")]
         return []
 
 
@@ -329,7 +329,7 @@ _NESTED: Mapping[str, dict[str, Json]] = {
 
 def _or_template(schema: Mapping[str, Json]) -> dict[str, Json]:
     """The schema, with a template standing for the value and for each element of it."""
-    kept = {key: value for key, value in schema.items() if key not in ("title", "literally")}
+    kept = {key: value for key, value in schema.items() if key not in ("title", "literally", "help", "meant")}
     if "items" in kept:
         kept["items"] = _or_template(kept["items"])
     alternatives = [_or_template(each) for each in kept.pop("anyOf")] if "anyOf" in kept else [kept]

@@ -78,13 +78,13 @@ def test_a_secret_in_a_header_stays_a_reference_and_may_stand_only_there() -> No
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"json": 1, "body": "x"}, "body: json and body are both given; only one can be sent"),
+        ({"json": 1, "body": "x"}, "body: json and body are both given; keep one of them"),
         ({"method": "GET", "json": 1}, "json: a GET carries nothing; put it into query, or use method: POST"),
         ({"method": "HEAD", "body": "x"}, "body: a HEAD carries nothing"),
         ({"method": "post"}, 'did you mean "POST"?'),
         ({"url": "shop.example"}, "url: expected a web address"),
         ({"timeout": 0}, "timeout: a timeout of 0 seconds leaves no time for an answer"),
-        ({"headers": {"X Key": "a"}}, 'headers: expected names of headers, such as "Authorization"; "X Key" is none'),
+        ({"headers": {"X Key": "a"}}, 'headers: "X Key" is no name of a header'),
         ({"headers": {"X": "a\r\nHost: b"}}, 'headers: expected one line of text, or !secret and its name (at "X")'),
         ({"headers": {"X": {"secret": "a"}}}, 'headers: expected one line of text, or !secret and its name (at "X")'),
         ({"headers": {"X": None}}, 'headers: expected one line of text, or !secret and its name (at "X")'),

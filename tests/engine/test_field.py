@@ -33,6 +33,7 @@ from engine.field import (
 from engine.values import Json
 
 COLOUR = choice("red", "green")
+PLUS = "write + and the country code in front of the number, in quotes"
 KINDS: dict[str, Kind[Any]] = {
     "text": TEXT,
     "number": NUMBER,
@@ -126,11 +127,31 @@ def test_a_kind_reads_what_people_write(kind: str, value: Json, read: object) ->
         ("boolean", "maybe", "expected true or false"),
         ("boolean", 1, "expected true or false"),
         ("boolean", [], "expected true or false"),
-        ("phone", "Asha", 'expected a phone number with country code, such as "+919876543210"'),
-        ("phone", True, 'expected a phone number with country code, such as "+919876543210"'),
-        ("phone", "+9999999", "this is not a phone number that can exist; write it with its country code"),
-        ("phone", "+91 12345", "this is not a phone number that can exist; write it with its country code"),
-        ("url", "example.com", 'expected a web address such as "https://example.com/orders"'),
+        (
+            "phone",
+            "Asha",
+            'expected a phone number with country code, such as "+919876543210"; ' + PLUS,
+        ),
+        (
+            "phone",
+            True,
+            'expected a phone number with country code, such as "+919876543210"; ' + PLUS,
+        ),
+        (
+            "phone",
+            "+9999999",
+            "this is not a phone number that can exist; " + PLUS,
+        ),
+        (
+            "phone",
+            "+91 12345",
+            "this is not a phone number that can exist; " + PLUS,
+        ),
+        (
+            "url",
+            "example.com",
+            'expected a web address such as "https://example.com/orders"; write https:// in front of it',
+        ),
         ("url", 5, 'expected a web address such as "https://example.com/orders"'),
         ("mapping", [], "expected a mapping of names to values"),
         ("integer", 11, "expected a whole number from 1 to 10"),
@@ -171,6 +192,8 @@ def test_what_a_kind_can_read_its_schema_lets_through(name: str) -> None:
             kind.read(value)
         except ValueError:
             continue
+        if name == "phone" and not str(value).strip().startswith("+"):
+            continue  # a template may give it without a plus, a person has to write it
         assert judge.is_valid(value), f"{kind.says} reads {value!r}, but its schema does not let it through"
 
 

@@ -120,6 +120,9 @@ def test_functions_that_the_caller_hands_in_can_be_called() -> None:
     assert "not defined" in problem("{{ a.f }}", {"a": {"f": states}}).message
 
 
+OPEN = "something is not closed: the template ends too early"
+
+
 @pytest.mark.parametrize(
     ("source", "sentence", "line", "column"),
     [
@@ -139,9 +142,9 @@ def test_functions_that_the_caller_hands_in_can_be_called() -> None:
         ("{% fro i in x %}", "no statement `fro`; did you mean `for`?", 1, 4),
         ("{{ 1 / 0 }}", "division by zero", 1, 1),
         ("{{ x ** 2 }}", "`**` is not allowed in templates; multiply instead", 1, 6),
-        ("a\n{{ x + }}", "unexpected `}}`", 2, 8),
-        ("{% if x %}", "something is not closed: the template ends too early", 1, 9),
-        ("{{ x }} {{ 'a }}", "a quote is not closed", 1, 12),
+        ("a\n{{ x + }}", "unexpected `}}`; write a value in front of the `}}`", 2, 8),
+        ("{% if x %}", f"{OPEN}; write `{{% endif %}}` where the block ends", 1, 9),
+        ("{{ x }} {{ 'a }}", "a quote is not closed; write the same quote at the end of the text", 1, 12),
         ("a\n{{ x ? 1 }}", "unexpected character `?`", 2, 6),
         ("{{ x \n\n | }}", "expected `name` but found `}}`", 3, 4),
     ],

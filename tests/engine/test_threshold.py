@@ -63,9 +63,9 @@ def test_the_reason_is_a_sentence_with_the_numbers() -> None:
 @pytest.mark.parametrize(
     ("threshold", "fault"),
     [
-        (Threshold(), "neither above nor below is given; one of them is needed"),
-        (Threshold(20, 10), "no number is above 20 and below 10; above must be less than below"),
-        (Threshold(10, 10), "no number is above 10 and below 10; above must be less than below"),
+        (Threshold(), "neither above nor below is given; add one of them, such as above: 25"),
+        (Threshold(20, 10), "no number is above 20 and below 10; above must be the smaller one"),
+        (Threshold(10, 10), "no number is above 10 and below 10; above must be the smaller one"),
         (Threshold(10, 20), ""),
         (ABOVE, ""),
     ],

@@ -158,7 +158,7 @@ def test_the_poll_is_the_shared_request_at_the_rules_pace() -> None:
     ("fields", "sentence"),
     [
         ({"above": 30, "below": 20}, "above: no number is above 30 and below 20"),
-        ({"every": 0.5}, "every: every is less than 1 second, too often for Chakra"),
+        ({"every": 0.5}, "every: every is less than 1 second; ask Chakra less often"),
         ({"status": "error"}, 'status: expected one of INVALID, NOT_STARTED, SUCCESS, ERROR; did you mean "ERROR"?'),
         ({"job": "my job"}, 'job: expected the id of a background job as Chakra gives it, or "any"'),
         ({"job": []}, "job: expected the id of a background job"),

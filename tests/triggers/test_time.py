@@ -65,13 +65,25 @@ def test_whatever_is_due_fires_with_the_local_time(trigger: Trigger) -> None:
 @pytest.mark.parametrize(
     ("trigger", "fields", "sentence"),
     [
-        (Time, {"at": "24:00"}, 'at: expected a time of day such as "09:30" or "09:30:15"'),
-        (Time, {"at": ["9:00", "noon"]}, 'at: expected a time of day such as "09:30" or "09:30:15" (at item 2)'),
-        (Time, {"at": 900}, 'at: expected a time of day such as "09:30" or "09:30:15"'),
+        (
+            Time,
+            {"at": "24:00"},
+            'at: expected a time of day such as "09:30"; hours go from 00 to 23, minutes from 00 to 59',
+        ),
+        (
+            Time,
+            {"at": ["9:00", "noon"]},
+            'at: expected a time of day such as "09:30"; hours go from 00 to 23, minutes from 00 to 59 (at item 2)',
+        ),
+        (
+            Time,
+            {"at": 900},
+            'at: expected a time of day such as "09:30"; hours go from 00 to 23, minutes from 00 to 59',
+        ),
         (Time, {"at": "9:00", "weekday": "Mon"}, 'did you mean "mon"?'),
         (Cron, {"expression": "0 9 * *"}, 'expression: "0 9 * *" has 4 fields; expected five: minute, hour'),
         (Cron, {"expression": "0 25 * * *"}, 'expression: "25" is no hour; expected 0-23'),
-        (TimePattern, {}, "none of hours, minutes and seconds is given; one of them is needed"),
+        (TimePattern, {}, "none of hours, minutes and seconds is given; add one, such as minutes"),
         (
             TimePattern,
             {"minutes": "*/5"},

@@ -26,7 +26,10 @@ def test_an_unknown_name_is_a_warning() -> None:
 
     assert said(names, "customer.name") == ""
     assert said(names, "custmer") == "warning: `custmer` is not defined; did you mean `customer`?"
-    assert said(NAMES, "zzz") == "warning: `zzz` is not defined; name it in variables before it is used"
+    assert said(NAMES, "zzz") == (
+        "warning: `zzz` is not defined; give it a value in variables before it is used, "
+        "or put quotes around it if it is text"
+    )
 
 
 def test_names_are_known_from_where_they_are_set() -> None:

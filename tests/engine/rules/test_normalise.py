@@ -76,11 +76,13 @@ def test_older_spellings_become_the_newest_and_keep_their_places() -> None:
 
 
 def test_nothing_after_a_key_is_an_empty_list_or_no_key() -> None:
-    assert body("description:\ntriggers:\nconditions:\nactions:\nmode:\n") == {
-        "triggers": [],
-        "conditions": [],
-        "actions": [],
-    }
+    found = draft("description:\ntriggers:\nconditions:\nactions:\nmode:\n")
+
+    assert found.body == {"triggers": [], "conditions": [], "actions": []}
+    assert [(fault.path[2:], fault.severity) for fault in found.faults] == [
+        (("triggers",), "warning"),
+        (("actions",), "warning"),
+    ]
 
 
 def test_both_spellings_are_a_fault_with_both_places() -> None:
