@@ -16,7 +16,6 @@ from engine.web.key import webhook_key
 from engine.web.webhooks import hook_path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-RULEWHEEL = [sys.executable, "-m", "tests.acceptance.daemon"]
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,6 +63,11 @@ def python(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
 
 
+def rulewheel(*arguments: object) -> list[str]:
+    """A command of rulewheel, as users type it."""
+    return [str(Path(sys.executable).with_name("rulewheel")), *map(str, arguments)]
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -87,7 +91,7 @@ class Workshop:
 
     def daemon(self) -> Child:
         """The daemon as users start it; wait for "ready"."""
-        return Child([*RULEWHEEL, str(self.settings)], self.folder / "log.txt")
+        return Child(rulewheel("run", "--settings", self.settings), self.folder / "log.txt")
 
     def hook(self, webhook_id: str) -> str:
         """The address of a webhook of this daemon."""

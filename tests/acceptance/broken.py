@@ -9,11 +9,11 @@ import asyncio
 import sys
 from typing import Any
 
+from engine.cli import main
 from engine.effects import Effects
 from engine.executor import Executor
 from engine.intake import Intake
 from engine.records import Changes, EffectRecord, Update
-from tests.acceptance import daemon
 
 
 def no_intent() -> None:
@@ -62,4 +62,4 @@ SWITCHES = {switch.__name__: switch for switch in (no_intent, sends_again, answe
 
 if __name__ == "__main__":
     SWITCHES[sys.argv[1]]()
-    daemon.main()
+    main(["run", "--settings", sys.argv[2]])

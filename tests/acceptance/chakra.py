@@ -12,7 +12,7 @@ import httpx
 
 from tests.acceptance.process import Process
 
-SIMULATE = [sys.executable, "-c", "from connections.chakra.commands import simulate; simulate()"]
+SIMULATE = [sys.executable, "-m", "engine.cli", "simulate"]
 
 
 class Chakra:

@@ -16,7 +16,8 @@ from engine.web.key import webhook_key
 from engine.web.webhooks import hook_path
 from tests.acceptance.process import Process
 
-RUN = (sys.executable, "-m", "tests.acceptance.daemon")
+RULEWHEEL = (sys.executable, "-m", "engine.cli")
+RUN = (*RULEWHEEL, "run", "--settings")
 
 _SETTINGS = """\
 rules: rules
@@ -64,6 +65,12 @@ class Installation:
     def launch(self, run: Sequence[str] | None = None) -> Process:
         """The daemon as a process, which may not be ready yet."""
         return Process([*(run or self.run), str(self.settings)], self.folder / "daemon.log")
+
+    async def says(self, command: str) -> str:
+        """What `rulewheel command` prints about this installation."""
+        with Process([*RULEWHEEL, command, "--settings", str(self.settings)]) as process:
+            await process.ends()
+            return process.output
 
     async def start(self, run: Sequence[str] | None = None) -> Daemon:
         """The daemon, ready."""

@@ -140,6 +140,7 @@ async def test_a_broken_edit_keeps_the_last_good_rule_also_over_a_restart(
         (problem,) = await installation.problems()
         assert "abov" in problem.text
         assert "rules.yaml:7:" in problem.text
+        assert "abov" in await installation.says("problems")
         await watch(daemon, job := failed_import(chakra))
         await told(chakra, job)
     async with installation.daemon() as daemon:
