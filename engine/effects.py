@@ -94,7 +94,10 @@ class Effects:
         left = [hint for hint in hints if hint.state == "intent"]
         for effect in left:
             self._room.give(effect.connection)
-            await self._journal.commit(_unmade(effect))
+            try:
+                await self._journal.commit(_unmade(effect))
+            except JournalError as error:
+                self._log.error("a send that never began will be unsure", op_id=effect.op_id, reason=str(error))
         return len(left)
 
     async def _sweep(self) -> None:

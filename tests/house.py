@@ -162,11 +162,18 @@ class House:
         await self.engine.adopt({program.rule: program for program in programs})
         await self.engine.work()
 
-    def again(self) -> House:
-        """What stands here after the process died: another engine over the same journal, clock and outside."""
+    def again(self, journal: Journal | None = None) -> House:
+        """What stands here after the process died: another engine over the same journal, clock and outside.
+
+        `journal` is another front of that same journal.
+        """
         inner = self.journal.inner if isinstance(self.journal, FailingJournal) else self.journal
         following = House(
-            journal=inner, clock=self.clock, outside=self.outside, ids=self.ids, rebuild=self.engine.ports.rebuild
+            journal=journal or inner,
+            clock=self.clock,
+            outside=self.outside,
+            ids=self.ids,
+            rebuild=self.engine.ports.rebuild,
         )
         following.programs = self.programs
         return following

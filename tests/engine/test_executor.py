@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -90,8 +93,8 @@ async def live(house: House, rules: list[Program]) -> None:
     await house.advance(60)
 
 
-async def survived(journal: Journal, rules: list[Program], after: int, writes_last: bool) -> tuple[House, int, bool]:
-    """A house that died after this many commits, and what stands there then; how many events had been taken in."""
+async def survived(journal: Journal, rules: list[Program], after: int, writes_last: bool) -> tuple[House, bool]:
+    """What stands there long after a house died that wrote so many commits, and whether it did die."""
     house = House(journal=FailingJournal(journal, code="closed"), outside=Moody())
     failing: Any = house.journal
     failing.fails_after, failing.writes_last = after, writes_last
@@ -104,13 +107,21 @@ async def survived(journal: Journal, rules: list[Program], after: int, writes_la
     await following.engine.start()
     await following.adopt(*rules)
     await following.advance(4000)
-    taken = len([event for event in await _events(journal) if event.trigger and event.state == "done"])
-    return following, taken, crashed
+    return following, crashed
 
 
-async def _events(journal: Journal) -> list[EventRecord]:
-    found = [await journal.get(EventRecord, (run.event,)) for run in await journal.runs(limit=1000)]
-    return [event for event in found if event is not None]
+async def nothing_is_left_or_twice(house: House, where: str) -> None:
+    """Every event handled, every run ended, every effect made once, or shown as unsure."""
+    assert await house.journal.new_events(10) == [], where
+    assert await house.journal.open_runs() == [], where
+    assert await house.journal.inbox(10) == [], where
+    assert await house.journal.next_due() is None, where
+    assert house.engine.effects.under_way == house.engine.executor._room.taken == 0, where
+    performed = Counter(operation.op_id for _, operation in house.outside.performed)
+    assert set(performed.values()) <= {1}, where
+    for effect in await house.sends():
+        assert effect.state in {"accepted", "refused", "unsure"}, where
+        assert performed[effect.op_id] == 1 or effect.state == "unsure", where
 
 
 @pytest.mark.parametrize("writes_last", [False, True])
@@ -119,18 +130,8 @@ async def test_a_crash_after_any_commit_loses_nothing_and_repeats_nothing(name: 
     rules = RULES[name]
     after, crashed = 0, True
     while crashed:
-        house, _, crashed = await survived(MemoryJournal(), rules, after, writes_last)
-        where = f"{name}, dead after commit {after}"
-        assert await house.journal.new_events(10) == [], where
-        assert await house.journal.open_runs() == [], where
-        assert await house.journal.inbox(10) == [], where
-        assert await house.journal.next_due() is None, where
-        assert house.engine.effects.under_way == 0
-        performed = Counter(operation.op_id for _, operation in house.outside.performed)
-        assert set(performed.values()) <= {1}, where
-        for effect in await house.sends():
-            assert effect.state in {"accepted", "refused", "unsure"}, where
-            assert performed[effect.op_id] == 1 or effect.state == "unsure", where
+        house, crashed = await survived(MemoryJournal(), rules, after, writes_last)
+        await nothing_is_left_or_twice(house, f"{name}, dead after commit {after}")
         after += 1
     assert after > 5
 
@@ -141,11 +142,72 @@ async def test_a_crash_over_sqlite_is_survived_too(name: str, tmp_path: Any) -> 
 
     for after in range(4, 16):
         journal = SqliteJournal.open(tmp_path / f"{after}.db", owner="test")
-        house, _, _ = await survived(journal, RULES[name], after, False)
+        house, _ = await survived(journal, RULES[name], after, False)
         assert await journal.open_runs() == []
         performed = Counter(operation.op_id for _, operation in house.outside.performed)
         assert set(performed.values()) <= {1}
         await journal.close()
+
+
+@pytest.mark.parametrize("writes_last", [False, True])
+async def test_a_job_that_fails_is_told_once_wherever_the_daemon_dies(writes_last: bool) -> None:
+    (rule,) = programs("""
+    - id: r
+      triggers: {trigger: job.entries, job: j1, status: ERROR, above: 25}
+      actions:
+        - action: whatsapp.send_template
+          data: {to: "+919876543210", template: import_failed, body: ["{{ trigger.count }}"]}
+    """)
+
+    class Job(Moody):
+        def judge(self, request: Request) -> Outcome:
+            if "job" not in request.body:
+                return super().judge(request)
+            counts = {"NOT_STARTED": 1, "ERROR": 20 + len(self.performed)}
+            return Accepted({"id": "j1", "counts": counts, "total": 9, "state": "running"})
+
+    for after in range(20):
+        failing = FailingJournal(MemoryJournal(), code="closed")
+        failing.fails_after, failing.writes_last = after, writes_last
+        house = House(journal=failing, outside=Job())
+        with suppress(JournalError):
+            await house.start(rule)
+            await house.advance(600)
+        following = house.again()
+        await following.start(rule)
+        await following.advance(600)
+        (effect,) = await following.sends()
+        assert await following.outcomes() == ["finished" if effect.state == "accepted" else "unsure"]
+        sent = [operation.op_id for request, operation in house.outside.performed if request.recipient]
+        assert sent == [effect.op_id] or (effect.state == "unsure" and sent == [])
+
+
+@pytest.mark.parametrize("seed", range(15))
+async def test_a_daemon_that_dies_again_and_again_loses_and_repeats_nothing(seed: int) -> None:
+    chance = Random(seed)
+    print("seed", seed)
+    journal = MemoryJournal()
+    rules = [
+        replace(rule, rule=f"{name}-{rule.rule}", hash=f"{name}-{rule.hash}") if name != "chain" else rule
+        for name, some in RULES.items()
+        for rule in some
+    ]
+    house = House(journal=FailingJournal(journal, code="closed"), outside=Moody())
+    house.programs = {rule.hash: rule for rule in rules}
+    for n in range(12):
+        failing = FailingJournal(journal, code="closed")
+        failing.fails_after, failing.writes_last = chance.randrange(60), chance.random() < 0.5
+        house = house.again(failing)
+        with suppress(JournalError):
+            await house.start(*rules)
+            for _ in range(chance.randrange(4)):
+                await house.fire("go", n=n)
+            await house.advance(chance.choice([0.5, 3, 20]))
+    last = house.again()
+    await last.start(*rules)
+    await last.advance(4000)
+    await nothing_is_left_or_twice(last, f"seed {seed}")
+    assert len(last.outside.performed) > 20
 
 
 async def test_an_intent_without_an_outcome_is_unsure_after_a_restart() -> None:
