@@ -13,12 +13,12 @@ import pytest
 
 from engine.journal.api import Journal, JournalError
 from engine.journal.memory import MemoryJournal
-from engine.plugin import Accepted, Outcome, Refused, Request
+from engine.plugin import Accepted, Action, Outcome, Plan, Refused, Request, View
 from engine.problem import Problem, ProblemError
-from engine.records import Changes, EventRecord, InboxRecord, ProgramRecord
+from engine.records import Changes, EventRecord, InboxRecord, ProgramRecord, RunRecord, Update
 from engine.rules.model import Program
 from engine.values import Fact
-from tests.house import START, FailingJournal, House, Outside, PatientClock, TestLog, acting, programs
+from tests.house import START, FailingJournal, House, Outside, PatientClock, TestLog, acting, program, programs
 
 DELAY = """
 - delay: 5
@@ -408,3 +408,46 @@ async def test_the_end_of_a_run_is_logged_with_its_reason() -> None:
     await house.fire("go")
     values = next(values for _, message, values in log.lines if message == "run ended")
     assert (values["rule"], values["outcome"], values["reason"]) == ("r", "finished", "enough")
+
+
+class Dated(Action):
+    """Plans what no journal keeps."""
+
+    name = "dated"
+
+    def plan(self, view: View) -> list[Plan]:
+        return [Request("outside", "ask", {"at": view.now})]
+
+
+async def test_nobody_queues_behind_a_run_that_was_never_written() -> None:
+    house = House(actions={"dated": Dated})
+    rule = program(
+        """
+        - id: r
+          triggers: {trigger: event, event_type: go}
+          actions:
+            - if: "{{ trigger.event.data.n == 0 }}"
+              then:
+                - action: dated
+            - delay: 5
+        """,
+        Dated,
+    )
+    await house.start(rule)
+    for n in range(3):
+        await house.engine.intake.take(("event", "go"), Fact("event", "go", {"n": n}, START))
+    await house.engine.work()
+    assert sorted(await house.outcomes()) == ["error", "queued", "running"]
+    await house.advance(10)
+    assert sorted(await house.outcomes()) == ["error", "finished", "finished"]
+
+
+async def test_a_run_that_somebody_else_has_written_is_read_again_before_it_goes_on() -> None:
+    house = House()
+    await house.start(acting(DELAY))
+    await house.fire("go", n=1)
+    (run,) = await house.runs()
+    await house.journal.commit(Changes(update=[Update(RunRecord, (run.id,), {"version": 7})]))
+    await house.advance(5)
+    (run,) = await house.runs()
+    assert (run.outcome, run.version) == ("finished", 8)
