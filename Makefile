@@ -21,7 +21,7 @@ NO_PYTHON := rulewheel needs Python 3.11 or newer; there is no $(PYTHON) here. I
 python_trouble = $(shell $(PYTHON) -c '$(TRY_PYTHON)' 2>/dev/null || echo '$(NO_PYTHON)')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test coverage kills lock clean
+.PHONY: help demo install test coverage bench kills lock clean
 
 help: ## Show what make can do here
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -41,6 +41,9 @@ coverage: $(VENV)/.installed-dev ## Run the tests and print the branches that no
 	@$(BIN)/coverage run -m pytest
 	@$(BIN)/coverage report --include 'engine/*' --fail-under 95
 	@$(BIN)/coverage report
+
+bench: $(VENV)/.installed-dev ## Print every other figure: webhooks beside a peer, idle, check, journal (some 5 minutes)
+	@for figure in webhook idle check journal; do $(BIN)/python -m benchmarks.$$figure || exit 1; done
 
 kills: $(VENV)/.installed-dev ## Kill the daemon 200 times while 2,000 events come in (some 3 minutes)
 	@$(BIN)/python -m benchmarks.kills

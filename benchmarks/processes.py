@@ -16,6 +16,8 @@ from engine.web.key import webhook_key
 from engine.web.webhooks import hook_path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""Modules are kept compiled, as in daily use: what is started for the first time is not what is measured."""
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -26,7 +28,9 @@ class Child:
         self._log = log
         with log.open("wb") as output:
             self._began = time.monotonic()
-            self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                command, cwd=REPOSITORY, env=ENVIRONMENT, stdout=output, stderr=subprocess.STDOUT
+            )
 
     def __enter__(self) -> Child:
         return self
