@@ -241,10 +241,14 @@ def unknown_key(path: Path, known: Mapping[str, Any] | list[str]) -> Fault:
         path,
         "unknown-key",
         f'unknown key "{shown(key)}"',
-        expected=f"one of {', '.join(known)}" if known else "no keys",
+        expected=_one_of(list(known)),
         remedy=_meant_key(key, known),
         at_key=True,
     )
+
+
+def _one_of(keys: list[str]) -> str:
+    return f"one of {', '.join(keys)}" if len(keys) > 1 else "".join(keys) or "no keys"
 
 
 def _meant_key(key: str, known: Mapping[str, Any] | list[str]) -> str:

@@ -41,7 +41,11 @@ def _time_of_day(value: Json) -> time:
     return time(hour, minute, second)
 
 
-TIME_OF_DAY = Kind('a time of day such as "09:30"', {"type": "string"}, _time_of_day)
+TIME_OF_DAY = Kind(
+    'a time of day such as "09:30"',
+    {"type": "string", "help": "write hours and minutes, in quotes"},
+    _time_of_day,
+)
 
 
 def _hand(value: Json) -> str | int:

@@ -201,9 +201,13 @@ class _Rule:
 
     def _judge(self) -> None:
         body = self.draft.body
-        if not self.id:
+        if not self.id and not isinstance(body.get("id"), list | dict | bool):
             remedy = 'write "id:" and a short name of letters, digits and _'
-            self.told.fault(Fault((), "rule-without-name", "this rule has neither id nor alias", remedy=remedy))
+            alias = body.get("alias")
+            message = "this rule has neither id nor alias"
+            if isinstance(alias, str):
+                message = f'this rule has no id, and none can be made from the alias "{shown(alias)}"'
+            self.told.fault(Fault((), "rule-without-name", message, remedy=remedy))
         self.told.block(RuleKeys, body, ())
         names = self._triggers(body.get("triggers"))
         self.told.variables(body.get("variables"), ("variables",), names)
@@ -240,7 +244,8 @@ class _Rule:
             try:
                 rendered(enabled)
             except TemplateProblem as error:
-                self.told.fault(Fault(at, "template-fails", error.message, error.expected, error.remedy))
+                remedy = error.remedy or "a template of a trigger is worked out when the rule is read; mend it"
+                self.told.fault(Fault(at, "template-fails", error.message, error.expected, remedy))
 
     def _plugin_of(self, name: Json, at: Path) -> type[Trigger] | None:
         plugin = self.known.registry.triggers.get(name) if isinstance(name, str) else None

@@ -174,9 +174,21 @@ class _Normaliser:
             if one is _Normaliser._trigger and _is_group(element):
                 elements += self._group(element["triggers"], at, (*path, *below, "triggers"), len(elements))
                 continue
+            if one is _Normaliser._step and elements and _is_stray_data(element, elements[-1]):
+                self._adopt_data(element["data"], elements[-1], (*at, len(elements) - 1), (*path, *below))
+                continue
             self.draft.origins[here] = (*path, *below)
             elements.append(one(self, element, here, (*path, *below)))
         return elements
+
+    def _adopt_data(self, data: Json, action: dict[str, Json], at: Path, path: Path) -> None:
+        """`- data:` below `- action:` is one step with a dash too many."""
+        remedy = 'take the "- " away and write two spaces instead'
+        message = '"data" begins a step of its own, and the action above it has none'
+        where = (*path, "data")
+        self._fault(Fault(where, "dash-too-many", message, '"data" below the "action" it is for', remedy, at_key=True))
+        self.draft.origins[(*at, "data")] = where
+        action["data"] = data
 
     def _group(self, value: Json, at: Path, path: Path, count: int) -> list[Json]:
         """A list of triggers inside the list of triggers, as a blueprint makes them."""
@@ -262,6 +274,8 @@ class _Normaliser:
             example = {"trigger": "job.entries", "condition": "template"}[key]
             expected = f"{key}: and which kind of {key} it is"
             remedy = f'add "{key}: …" as its first line, such as "{key}: {example}"'
+            if path and isinstance(path[-1], int) and path[-1] > 0:
+                remedy += f'; if it belongs to the {key} above, take the "- " away'
             fault = Fault(path, "missing-key", f'the key "{key}" is missing', expected, remedy)
         self._fault(fault)
 
@@ -357,6 +371,11 @@ _STEP_PARTS: dict[str, dict[str, _One]] = {
 def _with_word(raw: Json, word: str) -> str:
     """The remedy where only the name of a trigger or action was written."""
     return f'write "{word}: {raw}"' if isinstance(raw, str) and re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", raw) else ""
+
+
+def _is_stray_data(element: Json, before: Json) -> bool:
+    alone = isinstance(element, dict) and set(element) == {"data"}
+    return alone and isinstance(before, dict) and before["do"] == "action" and "data" not in before
 
 
 def _is_group(element: Json) -> bool:
