@@ -162,7 +162,7 @@ DURATION: Final = Kind(
     },
     duration,
 )
-# A person writes the plus: 98765 43210 would be read as a number in Iran. A template may give digits alone, as webhooks do.
+# A person writes the plus, for 98765 43210 without one is a number in Iran; a template may give digits, as webhooks do.
 PHONE: Final = Kind(
     'a phone number with country code, in quotes: "+919876543210"',
     {"type": "string", "pattern": r"^\s*(\+|\D|$)", "help": PLUS_FIRST.strip()},
