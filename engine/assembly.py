@@ -128,6 +128,10 @@ class Engine:
             wakes.effects,
             log,
         )
+        self._join()
+
+    def _join(self) -> None:
+        """What one part has to tell another goes by a wake or one of these."""
         for part in (self.executor, self.effects, self.intake):
             part.on_dues = self.due.wake.say
         self.intake.on_failure = self.notices.journal_failed
