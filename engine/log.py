@@ -11,7 +11,6 @@ from engine.clock import Clock
 from engine.values import masked
 
 _PHONE = re.compile(r"\+\d[\d ().-]{6,20}\d|(?<![\w.:-])\d{10,15}(?![\w.:-])")
-_INNER_DIGIT = re.compile(r"(?<=\d\d\d\d)\d(?=(?:\D*\d){3})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -35,7 +34,13 @@ def veiled(text: str) -> str:
 
 def blotted(text: str) -> str:
     """The text with the inner digits of phone numbers blotted out; it keeps its length, for carets point into it."""
-    return _PHONE.sub(lambda match: _INNER_DIGIT.sub("•", match.group()), text)
+    return _PHONE.sub(lambda match: _blotted(match.group()), text)
+
+
+def _blotted(phone: str) -> str:
+    digits = [at for at, letter in enumerate(phone) if letter.isdigit()]
+    inner = set(digits[4:-3])
+    return "".join("•" if at in inner else letter for at, letter in enumerate(phone))
 
 
 class StreamLog:

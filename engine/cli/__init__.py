@@ -7,12 +7,14 @@ docstring is its help. A plugin brings commands in the tuple `COMMANDS` of a mod
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from inspect import cleandoc
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -103,3 +105,6 @@ def _first_sentence(path: Path) -> str:
 @click.version_option(package_name="rulewheel", message="rulewheel %(version)s")
 def main() -> None:
     """Run automations written in YAML, for WhatsApp through ChakraHQ."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no "✓" must not end a command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import TypeVar
@@ -15,6 +16,7 @@ from engine.values import Json
 F = TypeVar("F", bound=Callable[..., None])
 
 _WIDEST = 40
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 def form_option(command: F) -> F:
@@ -58,18 +60,19 @@ def shown(value: Json) -> Json:
 
 def as_json(value: Json) -> str:
     """Data for programs, phone numbers masked."""
-    return json.dumps(shown(value), ensure_ascii=False, indent=2)
+    return json.dumps(shown(value), indent=2)
 
 
 def in_short(value: Json) -> str:
-    """Data on one line, phone numbers masked."""
+    """Data on one line, phone numbers masked, nothing in it that a terminal would obey."""
     found = shown(value)
-    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    return _UNPRINTABLE.sub(" ", text)
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints rows below their headings; each column is as wide as it needs, the last one as long as it is."""
-    table = [[" ".join(veiled(cell).split()) for cell in row] for row in rows]
+    table = [[in_short(cell) for cell in row] for row in rows]
     widths = [min(_WIDEST, max(map(len, column))) for column in zip(head, *table, strict=True)]
     widths[-1] = 0
     click.secho(_line(head, widths), bold=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +12,7 @@ import click
 
 from engine.cli._report import told
 from engine.cli._settings import settings_at, settings_option
-from engine.cli._shown import counted, form_option, shown
+from engine.cli._shown import as_json, counted, form_option
 from engine.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def _renamed(file: RuleFile, name: str) -> RuleFile:
 
 def _from_here(path: Path) -> str:
     """The path as one would write it in this folder."""
-    whole, here = path.resolve(), Path.cwd()
+    whole, here = Path(os.path.abspath(path)), Path.cwd()  # links keep their names
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else os.path.normpath(path)
 
 
@@ -111,5 +110,5 @@ def _as_text(book: Book, rules: int, files: int) -> None:
 
 
 def _as_json(book: Book, rules: int, files: int) -> None:
-    problems = [shown(problem.to_json()) for problem in book.problems]
-    click.echo(json.dumps({"rules": rules, "files": files, "problems": problems}, ensure_ascii=False, indent=2))
+    problems = [problem.to_json() for problem in book.problems]
+    click.echo(as_json({"rules": rules, "files": files, "problems": problems}))

@@ -40,5 +40,7 @@ def command(seconds: float | None, port: int) -> None:
     import asyncio
 
     from engine.demo.performance import perform
+    from engine.demo.screen import Screen
+    from engine.demo.story import Story
 
-    asyncio.run(perform(seconds, port))
+    asyncio.run(perform(seconds, port, Screen(Story())))

@@ -10,25 +10,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from engine.demo.screen import Screen
-from engine.demo.stage import Stage, shown_rule
-from engine.demo.story import Story
+from engine.demo.stage import SCENE, Stage, shown_rule
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def perform(seconds: float | None, port: int, screen: Screen | None = None, story: Story | None = None) -> None:
+async def perform(seconds: float | None, port: int, screen: Screen, scene: Path = SCENE) -> None:
     """Plays until the time is up or a signal comes. Raises ProblemError when one of the processes fails."""
-    story = story or Story()
-    screen = screen or Screen(story)
     begin = asyncio.get_running_loop().time()
 
     def passed() -> float:
         return asyncio.get_running_loop().time() - begin
 
     with TemporaryDirectory(prefix="rulewheel-demo-") as folder, _signals() as stopped:
-        stage = Stage(Path(folder), port, story, passed)
+        stage = Stage(Path(folder), port, screen.story, passed, scene)
         try:
-            with screen.shown(shown_rule()):
+            with screen.shown(shown_rule(scene)):
                 await _until_over(asyncio.create_task(stage.play(lambda: screen.draw(passed()))), stopped, seconds)
         finally:
             await stage.close()

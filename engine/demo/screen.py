@@ -27,7 +27,7 @@ class Screen:
     """Shows one story. `draw` may be called as often as one likes."""
 
     def __init__(self, story: Story, console: Console | None = None, live: bool | None = None) -> None:
-        self._story = story
+        self.story = story
         self._console = console or Console(highlight=False, soft_wrap=False)
         self._is_live = sys.stdout.isatty() if live is None else live
         self._live: Live | None = None
@@ -48,18 +48,21 @@ class Screen:
         with Live(console=self._console, auto_refresh=False, vertical_overflow="crop") as live:
             self._live = live
             yield
+            live.update(Group(*self._scene()), refresh=True)
         self._live = None
 
     def draw(self, seconds: float) -> None:
         """Shows how things stand now."""
         if self._live is not None:
-            self._live.update(self._frame(seconds), refresh=True)
+            hint = "The imports are done. Ctrl-C ends the demo." if self.story.is_over else "Ctrl-C ends the demo."
+            passed = f"{seconds:.0f} s   {hint}"
+            self._live.update(Group(*self._scene(), Text(passed, style=QUIET)), refresh=True)
         else:
             self._tell(seconds)
 
     def end(self, seconds: float) -> None:
         """The summary."""
-        self._console.print(self._panel(summary(self._story, seconds), "What you saw"))
+        self._console.print(self._panel(summary(self.story, seconds), "What you saw"))
 
     def _opening(self, rule: str) -> RenderableType:
         title = Text.assemble(("rulewheel", "bold green"), ("  a real daemon and a simulated ChakraHQ", "bold"))
@@ -67,28 +70,24 @@ class Screen:
         code = Syntax(rule, "yaml", theme="ansi_dark", background_color="default", word_wrap=True)
         return Group(title, says, self._panel(code, "rules/demo.yaml"))
 
-    def _frame(self, seconds: float) -> RenderableType:
-        story = self._story
-        bubbles = [bubble(message, self._width) for message in story.messages]
+    def _scene(self) -> list[RenderableType]:
+        """Imports, what happened, and as many of the newest messages as stand side by side."""
+        story = self.story
         beside = max(1, self._width // (BUBBLE + 2))
-        over = story.is_over and len(story.messages) == len(story.fired)
-        hint = "The imports are done. Ctrl-C ends the demo." if over else "Ctrl-C ends the demo."
-        lines = [beat_line(beat) for beat in story.beats if beat.message is None][-5:]
-        return Group(
-            self._panel(self._imports(), "Imports in ChakraHQ", f"{seconds:.0f} s"),
-            *lines,
-            Columns(bubbles[-beside:]),
-            Text(hint, style=QUIET),
-        )
+        return [
+            self._panel(self._imports(), "Imports in ChakraHQ"),
+            *[beat_line(beat) for beat in story.beats if beat.message is None][-5:],
+            Columns([bubble(message, self._width) for message in story.messages[-beside:]]),
+        ]
 
     def _tell(self, seconds: float) -> None:
-        fresh = self._story.beats[self._told :]
-        self._told = len(self._story.beats)
+        fresh = self.story.beats[self._told :]
+        self._told = len(self.story.beats)
         for beat in fresh:
             self._console.print(beat_line(beat))
             if beat.message:
                 self._console.print(bubble(beat.message, self._width))
-        if seconds - self._told_at >= TELL_EVERY and not self._story.is_over:
+        if seconds - self._told_at >= TELL_EVERY and not self.story.is_over:
             self._told_at = seconds
             self._console.print(self._imports())
 
@@ -96,11 +95,11 @@ class Screen:
         table = Table.grid(padding=(0, 2), expand=False)
         plain = not self._console.encoding.lower().startswith("utf")
         space = max(8, min(40, self._width - 58))
-        for each in self._story.imports:
+        for each in self.story.imports:
             table.add_row(each.id, bar(each, space, plain), *counts(each))
         return table
 
-    def _panel(self, content: RenderableType, title: str, subtitle: str | None = None) -> Panel:
+    def _panel(self, content: RenderableType, title: str) -> Panel:
         return Panel(
             content,
             box=box.ROUNDED,
@@ -108,8 +107,6 @@ class Screen:
             width=self._width,
             title=f"[bold default]{title}[/]",
             title_align="left",
-            subtitle=subtitle,
-            subtitle_align="right",
         )
 
 

@@ -26,15 +26,18 @@ RULEWHEEL = (sys.executable, "-m", "engine.cli")
 LOOK_EVERY = 0.2
 
 
-def shown_rule() -> str:
+def shown_rule(scene: Path = SCENE) -> str:
     """The rule that the demo is about, as it stands in its file."""
-    return (SCENE / "rules.yaml").read_text(encoding="utf-8").split("\n\n")[0]
+    return (scene / "rules.yaml").read_text(encoding="utf-8").split("\n\n")[0]
 
 
 class Stage:
     """Opened once and closed once; `seconds` tells the time since the beginning."""
 
-    def __init__(self, folder: Path, port: int, story: Story, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, port: int, story: Story, seconds: Callable[[], float], scene: Path = SCENE
+    ) -> None:
+        self._scene = scene
         self._folder = folder
         self._port = port
         self._story = story
@@ -42,11 +45,11 @@ class Stage:
         self._simulator = Child("the simulator")
         self._daemon = Child("the daemon")
         self._delivered = 0
-        self._imports = [job["id"] for job in yaml.safe_load((SCENE / "jobs.yaml").read_text(encoding="utf-8"))]
+        self._imports = [job["id"] for job in yaml.safe_load((scene / "jobs.yaml").read_text(encoding="utf-8"))]
 
     async def play(self, draw: Callable[[], None]) -> None:
         """Opens, then looks and draws until it is cancelled. Raises ProblemError when a process ends by itself."""
-        jobs = ("--jobs", str(SCENE / "jobs.yaml"))
+        jobs = ("--jobs", str(self._scene / "jobs.yaml"))
         await self._simulator.start(*RULEWHEEL, "simulate", "--port", str(self._port), *jobs)
         ready = json.loads(await self._simulator.says('{"url"'))
         self._furnish(ready["url"], ready["token"])
@@ -65,14 +68,14 @@ class Stage:
 
     def _furnish(self, url: str, token: str) -> None:
         """Settings, secrets and rules, as a user has them."""
-        settings = Template((SCENE / "rulewheel.yaml").read_text(encoding="utf-8")).substitute(url=url)
+        settings = Template((self._scene / "rulewheel.yaml").read_text(encoding="utf-8")).substitute(url=url)
         (self._folder / "rulewheel.yaml").write_text(settings, encoding="utf-8")
         secrets = self._folder / "secrets.yaml"
         secrets.touch(mode=0o600)
         secrets.write_text(f"chakra_token: {token}\n", encoding="utf-8")
         rules = self._folder / "rules"
         rules.mkdir()
-        (rules / "demo.yaml").write_text((SCENE / "rules.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+        (rules / "demo.yaml").write_text((self._scene / "rules.yaml").read_text(encoding="utf-8"), encoding="utf-8")
 
     async def _look(self, simulator: httpx.AsyncClient) -> None:
         self._simulator.must_run()

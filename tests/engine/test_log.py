@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from engine.log import SilentLog, StreamLog, veiled
+from engine.log import SilentLog, StreamLog, blotted, veiled
 from tests.house import TestClock
 
 
@@ -75,3 +75,17 @@ def test_the_silent_log_says_nothing(capsys: pytest.CaptureFixture[str]) -> None
     log.warning("a")
     log.error("a")
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('to: "+919876543210"', 'to: "+9198•••••210"'),
+        ("+91 98765 43210!", "+91 98••• ••210!"),
+        ("919876543210", "9198•••••210"),
+        ("26 of 770 at 12:30:00", "26 of 770 at 12:30:00"),
+    ],
+)
+def test_a_phone_number_is_blotted_out_in_its_own_width(text: str, shown: str) -> None:
+    assert blotted(text) == shown
+    assert len(shown) == len(text)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.engine.cli.home import HOOK, Home, data, said, told
+
+BROKEN = """\
+- id: broken
+  triggers: [{trigger: job.entries, job: any, status: ERRORS, above: 25}]
+  actions: [{action: log.write, data: {message: "many"}}]
+"""
+
+
+def test_the_rules_of_the_settings_are_checked_wherever_one_stands_below_them(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.rule(HOOK, "hook.yaml")
+    monkeypatch.chdir(home.rules)
+    assert told("check") == "2 rules in 2 files, no problems\n"
+
+
+def test_a_problem_is_shown_with_place_line_and_remedy_and_exits_1(home: Home) -> None:
+    (home.rules / "team").mkdir()
+    home.rule(BROKEN, "team/broken.yaml")
+    result = said("check")
+    assert result.exit_code == 1
+    assert result.output.startswith("rules/team/broken.yaml:2:55: error[")
+    assert "2 |   triggers: [{trigger: job.entries, job: any, status: ERRORS, above: 25}]" in result.output
+    assert "ERROR" in result.output
+    assert result.output.endswith("\n2 rules in 2 files, 1 problem\n")
+
+
+def test_files_and_folders_may_be_named_and_each_is_looked_at_once(home: Home) -> None:
+    home.rule(BROKEN, "broken.yaml")
+    assert told("check", "rules/import_errors.yaml") == "1 rule in 1 file, no problems\n"
+    assert "2 rules in 2 files" in said("check", "rules", "rules/broken.yaml", home.rules).output
+
+
+def test_a_file_elsewhere_keeps_the_name_that_it_was_given(
+    home: Home, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "broken.yaml"
+    elsewhere.write_text(BROKEN, encoding="utf-8")
+    assert said("check", elsewhere).output.startswith(f"{elsewhere}:2:")
+
+
+def test_without_settings_this_folder_is_checked_and_hosts_and_secrets_are_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = "{url: https://shop.example/orders, headers: {authorization: !secret shop_key}}"
+    rule = HOOK.replace('log.write, data: {message: "started"}', f"http.request, data: {call}")
+    Path("a.yaml").write_text(rule, encoding="utf-8")
+    assert told("check") == "1 rule in 1 file, no problems\n"
+
+
+def test_json_says_the_same_to_programs(home: Home) -> None:
+    assert data("check") == {"rules": 1, "files": 1, "problems": []}
+    home.rule(BROKEN)
+    result = said("check", "--format", "json")
+    (problem,) = json.loads(result.output)["problems"]
+    assert result.exit_code == 1
+    assert problem["place"] == {"file": "rules/import_errors.yaml", "line": 2, "column": 55, "length": 6}
+
+
+def test_a_warning_is_told_and_does_not_fail(home: Home) -> None:
+    home.settings("connections: {chakra: {token: !secret t, plugin_id: p, phone_number_id: '1'}}\nsending: live\n")
+    secrets = home.folder / "secrets.yaml"
+    secrets.write_text("t: x\n", encoding="utf-8")
+    secrets.chmod(0o644)
+    result = said("check")
+    assert result.exit_code == 0
+    assert "warning[secrets-too-open]" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("nowhere",), ("rules", "nowhere.yaml")])
+def test_what_is_not_there_exits_2(home: Home, words: tuple[str, ...]) -> None:
+    result = said("check", *words)
+    assert result.exit_code == 2
+    assert "there is no nowhere" in result.output
+    assert "name a file or folder of rules" in result.output
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_exits_2(home: Home) -> None:
+    (home.rules / "import_errors.yaml").chmod(0)
+    result = said("check", "rules/import_errors.yaml")
+    assert result.exit_code == 2
+    assert "Permission denied" in result.output
+
+
+def test_broken_settings_exit_2_with_the_line(home: Home) -> None:
+    home.settings("sendin: live\n")
+    result = said("check")
+    assert result.exit_code == 2
+    assert 'did you mean "sending"?' in result.stderr
+    assert "1 | sendin: live" in result.stderr
+
+
+def test_settings_that_are_not_there_exit_2(home: Home) -> None:
+    result = said("check", "--settings", "other.yaml")
+    assert result.exit_code == 2
+    assert "there is no file other.yaml" in result.stderr
+
+
+def test_a_link_out_of_the_folder_is_a_problem_with_the_name_that_one_sees(home: Home, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.yaml"
+    outside.write_text(HOOK, encoding="utf-8")
+    (home.rules / "link.yaml").symlink_to(outside)
+    result = said("check")
+    assert result.exit_code == 1
+    assert result.output.startswith("rules/link.yaml:1:1: error[file-outside]")
+
+
+def test_no_phone_number_is_shown_in_clear(home: Home) -> None:
+    rule = HOOK.replace("log.write", "whatsapp.send_template").replace("message:", "to: +919876543210, mesage:")
+    home.rule(rule)
+    text, structured = said("check").output, said("check", "--format", "json").output
+    assert "+9198•••••210" in text
+    assert "9876543210" not in text + structured

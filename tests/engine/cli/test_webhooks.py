@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import re
+import stat
+
+from engine.web.key import webhook_key
+from engine.web.webhooks import hook_path
+from tests.engine.cli.home import HOOK, Home, data, said, told
+
+
+def test_each_webhook_has_the_path_at_which_the_daemon_listens(home: Home) -> None:
+    home.settings("sending: live\nlisten: {webhooks: 127.0.0.1:8321}\n")
+    home.rule(HOOK, "hook.yaml")
+    key = home.folder / "state" / "webhook.key"
+    result = said("webhooks")
+    assert re.fullmatch(r"webhook .*\nimport_started  POST, PUT  /hook/[0-9a-f]{64}\n", result.output)
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert hook_path(webhook_key(key.parent), "import_started") in result.output
+    assert told("webhooks") == result.output
+
+
+def test_the_address_by_which_others_reach_this_machine_goes_before_it(home: Home) -> None:
+    home.rule(HOOK)
+    (found,) = data("webhooks", "--base", "https://hooks.example/")
+    assert found["address"].startswith("https://hooks.example/hook/")
+
+
+def test_that_nothing_listens_is_told(home: Home) -> None:
+    home.rule(HOOK)
+    assert "Nothing listens for them yet: add listen:" in said("webhooks").stderr
+
+
+def test_no_webhook_says_so_and_makes_no_key(home: Home) -> None:
+    assert told("webhooks") == "No rule waits for a webhook (trigger: webhook).\n"
+    assert not (home.folder / "state").exists()
+
+
+def test_a_key_that_cannot_be_made_is_a_problem(home: Home) -> None:
+    home.rule(HOOK)
+    (home.folder / "state").write_text("a file", encoding="utf-8")
+    result = said("webhooks")
+    assert result.exit_code == 2
+    assert "can be neither read nor made" in result.stderr
