@@ -1,18 +1,20 @@
 """How a new book takes over from the old one: what to write so that both the files and what is under way are honoured.
 
 Design decision 3: editing a rule keeps its runs and drops the holds of changed triggers only; removing or disabling it
-cancels its runs and holds; a rule loaded later does not fire for the past.
+cancels its runs and holds; a rule loaded later, or switched on again, does not fire for the past.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from engine.due import first_instants
 from engine.match import Matcher, Place, Watcher, Watches, poll_key, watched
 from engine.plugin import Poll
 from engine.records import Changes, Drop, DueRecord, MemoryRecord, ProgramRecord, RuleRecord
 from engine.rules.model import Program, content_hash
+from engine.rules.program import is_off
 from engine.states import Snapshot
 from engine.values import Fact, Json
 
@@ -26,20 +28,22 @@ def adoption(
     known: Contents,
     dues: Iterable[DueRecord],
     view: Snapshot,
+    off: Collection[str] = (),
 ) -> Changes:
     """What must be written before these programs can be attached.
 
-    `rules` are the rules so far, `known` the triggers that listened before, `dues` the holds and schedules on disk.
+    `rules` are the rules so far, `known` the triggers that listened before, `dues` the holds and schedules on disk,
+    `off` the rules that somebody has switched off.
     """
-    watches = watched(programs.values(), view)
+    watches = watched(listening(programs, off).values(), view)
     changes = Changes()
     for program in programs.values():
         before = rules.get(program.rule)
         if before is None or before.program != program.hash:
             changes.put.append(_kept(program, view))
         last = before.last_triggered if before else None
-        changes.put.append(RuleRecord(program.rule, program.hash, program.file, True, last))
-    wanted = contents_of((program.rule, program.body) for program in programs.values())
+        changes.put.append(RuleRecord(program.rule, program.hash, program.file, program.rule not in off, last))
+    wanted = contents_of((program.rule, program.body) for program in programs.values() if program.rule not in off)
     same = {place for place, content in wanted.items() if known.get(place) == content}
     forgotten = [key for key in matcher.remembered() if key[:2] not in same]
     armed = _armed(matcher, watches, wanted.keys() - same, view)
@@ -56,11 +60,17 @@ def adoption(
     return changes
 
 
+def listening(programs: Mapping[str, Program], off: Collection[str]) -> dict[str, Program]:
+    """The same rules; those that are off keep their place, but hear nothing."""
+    return {rule: replace(each, triggers=()) if rule in off else each for rule, each in programs.items()}
+
+
 def contents_of(bodies: Iterable[tuple[str, Mapping[str, Json]]]) -> dict[Place, str]:
-    """The triggers of these rules by rule and key, with a hash of what each of them says."""
+    """The triggers of these rules by rule and key, with a hash of what each says; a rule that is off listens to none."""
     return {
         (rule, trigger["key"]): content_hash({name: trigger.get(name) for name in ("trigger", "with", "enabled")})
         for rule, body in bodies
+        if not is_off(body)
         for trigger in body["triggers"]
     }
 

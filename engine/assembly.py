@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
 from typing import Any
 
-from engine.adopt import Contents, adoption, contents_of
+from engine.adopt import Contents, adoption, contents_of, listening
 from engine.clock import Alarm, Clock, Ids
 from engine.due import Due
 from engine.effects import Effects
@@ -24,15 +24,18 @@ from engine.programs import Programs
 from engine.records import (
     Changes,
     CommandRecord,
+    Done,
     Drop,
     EffectRecord,
     EventRecord,
+    Expect,
     InboxRecord,
     MemoryRecord,
     ProgramRecord,
     RuleRecord,
 )
 from engine.rules.model import Program
+from engine.rules.program import is_off
 from engine.runs.course import Means
 from engine.runs.limits import Room
 from engine.states import States
@@ -86,6 +89,7 @@ class Engine:
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
         self.programs: dict[str, Program] = {}
+        self._adopting = asyncio.Lock()
         wakes = Wakes()
         self.wakes = wakes
         journal, clock, ids, log = ports.journal, ports.clock, ports.ids, ports.log
@@ -153,23 +157,41 @@ class Engine:
 
         Raises JournalError when it cannot be written; then the rules before go on, and adopting is to be tried again.
         """
+        async with self._adopting:
+            await self._adopt(programs)
+
+    async def switch(self, rule: str, *, on: bool) -> None:
+        """Switches a rule on or off, until somebody switches it again: over reloads and restarts.
+
+        Off, it hears nothing; its runs and holds are cancelled. Raises JournalError, KeyError when there is no such rule.
+        """
+        async with self._adopting:
+            off = {record.rule for record in await self.ports.journal.rules() if not record.enabled}
+            if (self.programs[rule].rule in off) is on:
+                await self._adopt(self.programs, off ^ {rule})
+
+    async def _adopt(self, programs: Mapping[str, Program], switched_off: Collection[str] | None = None) -> None:
         journal = self.ports.journal
         records = {record.rule: record for record in await journal.rules()}
-        known = await self._contents_before(records.values())
+        known = await self._contents_before([record for record in records.values() if record.enabled])
+        off = switched_off
+        if off is None:
+            off = {record.rule for record in records.values() if not record.enabled}
         dues = [*await journal.dues("hold/"), *await journal.dues("schedule/")]
-        changes = adoption(self.matcher, programs, records, known, dues, self.intake.view())
+        changes = adoption(self.matcher, programs, records, known, dues, self.intake.view(), off)
         await journal.commit(changes)
-        self._take_over(programs, changes)
-        await self.executor.cancel_all_but(programs.keys(), "the rule was removed or switched off")
+        self._take_over(programs, off, changes)
+        at_work = [rule for rule, program in programs.items() if rule not in off and not is_off(program.body)]
+        await self.executor.cancel_all_but(at_work, "the rule was removed or switched off")
         self.due.wake.say()
         self.polls.wake.say()
 
-    def _take_over(self, programs: Mapping[str, Program], changes: Changes) -> None:
+    def _take_over(self, programs: Mapping[str, Program], off: Collection[str], changes: Changes) -> None:
         self.programs = dict(programs)
         self._kept.take(programs)
         forgotten = [drop.key for drop in changes.drop if drop.record is MemoryRecord]
         self.matcher.learn([record for record in changes.put if isinstance(record, MemoryRecord)], forgotten)
-        self.matcher.attach(programs.values(), self.intake.view())
+        self.matcher.attach(listening(programs, off).values(), self.intake.view())
         self._tell_faults()
 
     async def started(self) -> None:
@@ -186,23 +208,35 @@ class Engine:
     async def work(self) -> bool:
         """Does all that can be done without time passing, calls under way included; false if there was nothing."""
         did = False
-        while True:
-            busy = False
-            for _, wake, work in self._parts():
-                if wake:
-                    busy = await work() or busy
-            if self.effects.under_way or self.polls.under_way:
-                await self.effects.finish()
-                await self.polls.finish()
-                busy = True
-            if not busy:
-                return did
+        while await self.work_at_hand() or self.under_way:
+            await self.effects.finish()
+            await self.polls.finish()
             did = True
+        return did
+
+    async def work_at_hand(self) -> bool:
+        """Does all that can be done without waiting for the calls under way; false if there was nothing."""
+        did = False
+        while any([await work() for _, wake, work in self._parts() if wake]):
+            did = True
+        return did
+
+    @property
+    def under_way(self) -> int:
+        """Calls that have begun and are not over."""
+        return self.effects.under_way + self.polls.under_way
 
     async def carry_out(self, command: CommandRecord) -> None:
         """Does what a person asked for from outside."""
+        rule = str(command.data.get("rule", ""))
         if command.kind == "watch-job":
             await self._watch_job(str(command.data["job"]))
+        elif command.kind in ("turn-on", "turn-off", "trigger") and rule not in self.programs:
+            self.ports.log.warning("a command names a rule that is not there", kind=command.kind, rule=rule)
+        elif command.kind in ("turn-on", "turn-off"):
+            await self.switch(rule, on=command.kind == "turn-on")
+        elif command.kind == "trigger":
+            await self._trigger(command, self.programs[rule])
         await self.ports.journal.commit(Changes(drop=[Drop(CommandRecord, (command.id,))]))
 
     async def _report(self, prefix: str, name: str, error: Exception) -> None:
@@ -218,6 +252,17 @@ class Engine:
         await self.effects.hand_back()
         await self.effects.finish()
         await self.polls.finish()
+
+    async def _trigger(self, command: CommandRecord, program: Program) -> None:
+        """Runs a rule by hand: an event without a trigger, in the commit that takes the command away."""
+        told: Json = {"id": None, "idx": None, "alias": None, "platform": None, "description": "triggered by hand"}
+        told["skip_conditions"] = bool(command.data.get("skip_conditions", True))
+        at = self.ports.clock.now()
+        event = EventRecord(self.ports.ids.row_id(), program.rule, program.hash, "", "", told, at, "new")
+        changes = Changes([Expect(CommandRecord, (command.id,), {})], [event])
+        changes.drop.append(Drop(CommandRecord, (command.id,)))
+        if isinstance(await self.ports.journal.commit(changes), Done):
+            self.wakes.events.say(event)
 
     async def _watch_job(self, job: str) -> None:
         entity = f"job.{job}"
@@ -257,9 +302,12 @@ class Engine:
 
     async def _contents_before(self, rules: Iterable[RuleRecord]) -> Contents:
         """What the triggers said until now: by the book, or after a restart by the journal."""
-        bodies = {rule: program.body for rule, program in self.programs.items()}
+        bodies = {}
         for rule in rules:
-            record = None if rule.rule in bodies else await self.ports.journal.get(ProgramRecord, (rule.program,))
+            if rule.rule in self.programs:
+                bodies[rule.rule] = self.programs[rule.rule].body
+                continue
+            record = await self.ports.journal.get(ProgramRecord, (rule.program,))
             if record is not None:
                 bodies[rule.rule] = record.body
         return contents_of(bodies.items())

@@ -18,7 +18,7 @@ from jsonschema.validators import extend
 
 from engine.field import Block, Misread, meant_by
 from engine.problem import Severity, near
-from engine.scalar import InputRef, SecretRef
+from engine.source.scalar import InputRef, SecretRef
 from engine.template import is_template
 from engine.values import Json, phones_masked
 

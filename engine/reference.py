@@ -8,7 +8,7 @@ from datetime import timedelta
 from inspect import cleandoc
 from typing import TypeVar
 
-from engine.functions import FILTERS, FUNCTIONS, TESTS
+from engine.template.functions import FILTERS, FUNCTIONS, TESTS
 from engine.plugin import Action, Block, Connection, Example, Field, Json, Trigger
 from engine.registry import Registry
 from engine.rules.schema import CONDITION_KINDS, STEP_KINDS, Branch, Condition, Retry, RuleKeys, Step, TriggerKeys

@@ -37,7 +37,7 @@ from engine.judge import Fault, block_faults, found, stands_for_any, unknown_key
 from engine.plugin import Connection
 from engine.problem import Problem, ProblemError, near
 from engine.registry import OURS, Registry
-from engine.scalar import SecretRef
+from engine.source.scalar import SecretRef
 from engine.secret import Secrets, read_secrets, unreadable
 from engine.source import Source, read
 from engine.values import Json

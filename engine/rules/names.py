@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from engine.functions import FUNCTIONS
+from engine.template.functions import FUNCTIONS
 from engine.plugin import Trigger
 from engine.problem import Problem, near
 

@@ -11,7 +11,7 @@ from engine.problem import Problem, ProblemError
 from engine.records import ProgramRecord
 from engine.registry import Registry
 from engine.rules.model import Program, TriggerUse, content_hash
-from engine.scalar import SecretRef
+from engine.source.scalar import SecretRef
 from engine.template import Template, TemplateProblem, is_template
 from engine.values import Json
 
@@ -108,9 +108,14 @@ def program(body: dict[str, Json], plugins: Mapping[int, Trigger], file: str, li
     return Program(content_hash(body), body["id"], body["alias"], body, _uses(body, plugins), file, line, text)
 
 
+def is_off(body: Mapping[str, Json]) -> bool:
+    """Whether the file itself switches the rule off (`initial_state: false`)."""
+    return str(body.get("initial_state", True)).strip().lower() in _FALSE
+
+
 def _uses(body: Mapping[str, Json], plugins: Mapping[int, Trigger]) -> tuple[TriggerUse, ...]:
     """The triggers that are on, none where the rule is off; each keeps the index at which it is written."""
-    if str(body.get("initial_state", True)).strip().lower() in _FALSE:
+    if is_off(body):
         return ()
     return tuple(
         TriggerUse(

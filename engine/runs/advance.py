@@ -127,11 +127,18 @@ def _prepare(course: Course, event: EventRecord) -> None:
     except TemplateProblem as problem:
         _end(course, "error", f"variables: {problem}")
         return
-    if course.program["conditions"]:
+    if course.program["conditions"] and by_hand(event) and event.data["skip_conditions"]:
+        course.note("conditions", "conditions", "skipped", "the rule was triggered by hand")
+    elif course.program["conditions"]:
         answer = check_all(course.program["conditions"], course.scope())
         course.note("conditions", "conditions", "hold" if answer.holds else "do not hold", answer.reason)
         if not answer.holds:
             _end(course, "failed_conditions", answer.reason)
+
+
+def by_hand(event: EventRecord) -> bool:
+    """Whether a person runs the rule without any of its triggers."""
+    return event.trigger == "" and event.data.get("platform") is None and "skip_conditions" in event.data
 
 
 def _receive(course: Course, message: InboxRecord) -> None:

@@ -21,7 +21,7 @@ from engine.field import (
     required,
 )
 from engine.judge import Judge, block_faults, found, known_later, named
-from engine.scalar import InputRef, SecretRef
+from engine.source.scalar import InputRef, SecretRef
 
 
 class Letter(Block):

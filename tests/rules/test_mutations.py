@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.problem import render
 from engine.rules.book import RuleFile, Shelf, make_book
-from tests.engine.rule_texts import FRAGMENTS, LIBRARY, RULE
+from tests.engine.source.rule_texts import FRAGMENTS, LIBRARY, RULE
 from tests.rules.test_bad import KNOWN
 
 COUNT = int(os.environ.get("RULE_MUTATIONS", "300"))

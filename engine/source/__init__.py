@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.places import Places
 from engine.problem import Place, Problem
-from engine.reader import MOST_PROBLEMS, UNREADABLE, Limits, Reader
-from engine.scalar import InputRef, SecretRef
+from engine.source.places import Places
+from engine.source.reader import MOST_PROBLEMS, UNREADABLE, Limits, Reader
+from engine.source.scalar import InputRef, SecretRef
 
 __all__ = ["DEFAULT", "InputRef", "Limits", "Places", "SecretRef", "Source", "read"]
 

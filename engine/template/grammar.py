@@ -10,9 +10,9 @@ from typing import Any
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from engine.budget import MAX_INTEGER, TemplateProblem
-from engine.functions import FILTERS, FUNCTIONS, TESTS, unknown
-from engine.sandbox import SANDBOX, chain
+from engine.template.budget import MAX_INTEGER, TemplateProblem
+from engine.template.functions import FILTERS, FUNCTIONS, TESTS, unknown
+from engine.template.sandbox import SANDBOX, chain
 
 MAX_SOURCE = 16 * 1024
 MAX_DEPTH = 60

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.places import Branch, Span, Spot
+from engine.source.places import Branch, Span, Spot
 
 
 class OpenList:

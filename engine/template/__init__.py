@@ -2,7 +2,7 @@
 
 A template that is one expression keeps its own type ("Text stays text", design decision 1); any other renders to
 text. Before Jinja compiles a template its tree is rewritten, so that every read, comparison, method, join and loop
-goes through `engine.operators` and `engine.functions`, which pay the render's `Meter` (promise P15).
+goes through `engine.template.operators` and `engine.template.functions`, which pay the render's `Meter` (promise P15).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from functools import cached_property, lru_cache
 from jinja2 import nodes
 from jinja2.environment import Template as Code
 
-from engine import operators
-from engine.budget import DEFAULT, Budget, Meter, TemplateProblem, begin, end, plain
-from engine.grammar import Read, located, reads_of, tree_of
-from engine.sandbox import chunks, compiled, single_expression
+from engine.template import operators
+from engine.template.budget import DEFAULT, Budget, Meter, TemplateProblem, begin, end, plain
+from engine.template.grammar import Read, located, reads_of, tree_of
+from engine.template.sandbox import chunks, compiled, single_expression
 from engine.values import Json
 
 __all__ = ["DEFAULT", "Budget", "Read", "Template", "TemplateProblem", "is_template"]

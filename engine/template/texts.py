@@ -16,8 +16,8 @@ from urllib.parse import quote, urlencode
 import re2  # type: ignore[import-untyped, unused-ignore]
 from jinja2 import filters
 
-from engine import operators
-from engine.budget import REQUIRED, SEQUENCES, TemplateProblem, current, plain, text
+from engine.template import operators
+from engine.template.budget import REQUIRED, SEQUENCES, TemplateProblem, current, plain, text
 
 
 def wide(function: Callable[..., Any]) -> Callable[..., Any]:

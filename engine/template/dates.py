@@ -9,8 +9,8 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from engine.budget import TemplateProblem, current, kind
-from engine.operators import date_text
+from engine.template.budget import TemplateProblem, current, kind
+from engine.template.operators import date_text
 
 _REQUIRED: Any = object()
 _PERIOD = re.compile(

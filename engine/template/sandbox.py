@@ -16,9 +16,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
-from engine import operators
-from engine.budget import Missing, TemplateProblem, current, text
-from engine.functions import FILTERS, FUNCTIONS, TESTS
+from engine.template import operators
+from engine.template.budget import Missing, TemplateProblem, current, text
+from engine.template.functions import FILTERS, FUNCTIONS, TESTS
 
 NODES_PER_TICK = 8
 

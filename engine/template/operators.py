@@ -16,7 +16,7 @@ from typing import Any
 from jinja2.runtime import LoopContext, Macro
 from jinja2.utils import Namespace
 
-from engine.budget import SEQUENCES, Missing, TemplateProblem, current, kind, settled, suggestion, text
+from engine.template.budget import SEQUENCES, Missing, TemplateProblem, current, kind, settled, suggestion, text
 
 Method = Callable[..., Any]
 

@@ -18,12 +18,12 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from engine.collection import OpenList, OpenMapping, copied
-from engine.mistake import bad_escape, explain, unquoted_template
-from engine.parser import MarkedYAMLError, events
-from engine.places import Branch, Places, Span, Spot, span_between
 from engine.problem import Problem, near
-from engine.scalar import InputRef, SecretRef, plain
+from engine.source.collection import OpenList, OpenMapping, copied
+from engine.source.mistake import bad_escape, explain, unquoted_template
+from engine.source.parser import MarkedYAMLError, events
+from engine.source.places import Branch, Places, Span, Spot, span_between
+from engine.source.scalar import InputRef, SecretRef, plain
 from engine.values import phones_masked
 
 UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")

@@ -17,9 +17,19 @@ from typing import Any, TypeAlias
 from jinja2 import Undefined, filters
 from jinja2.utils import Namespace
 
-from engine import dates, lists, operators, texts
-from engine.budget import REQUIRED, SEQUENCES, TemplateProblem, current, fallback, kind, settled, suggestion, text
-from engine.lists import getter
+from engine.template import dates, lists, operators, texts
+from engine.template.budget import (
+    REQUIRED,
+    SEQUENCES,
+    TemplateProblem,
+    current,
+    fallback,
+    kind,
+    settled,
+    suggestion,
+    text,
+)
+from engine.template.lists import getter
 
 Function: TypeAlias = Callable[..., Any]
 Table: TypeAlias = dict[str, Function]

@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Undefined, filters
 
-from engine import operators
-from engine.budget import REQUIRED, SEQUENCES, TemplateProblem, current, fallback, plain, settled, text
+from engine.template import operators
+from engine.template.budget import REQUIRED, SEQUENCES, TemplateProblem, current, fallback, plain, settled, text
 
 
 def to_list(value: Any = ()) -> list[Any]:

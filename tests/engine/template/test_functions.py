@@ -1,0 +1,307 @@
+"""Every function, filter and test of templates, each by an example."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from engine.template import Template, TemplateProblem
+from engine.template.functions import FILTERS, FUNCTIONS, TESTS
+from engine.template.operators import METHODS
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+DATA: dict[str, object] = {
+    "rows": [{"n": 2, "k": "b"}, {"n": 1, "k": "a"}, {"n": 3, "k": "B"}],
+    "d": {"b": 1, "a": 2},
+    "past": "2026-03-01T09:30:00+00:00",
+}
+
+
+def render(source: str) -> Any:
+    return Template.parse(source).render(DATA, now=NOW, zone=ZoneInfo("Asia/Kolkata"), strict=True)
+
+
+EXAMPLES: list[tuple[str, object]] = [
+    # numbers and types
+    ("abs(-3)", 3),
+    ("-3.5 | abs", 3.5),
+    ("average([1, 2, 6])", 3.0),
+    ("average(1, 3)", 2.0),
+    ("[] | average(default=0)", 0),
+    ("'yes' | bool", True),
+    ("'off' | bool", False),
+    ("0 | bool", False),
+    ("'maybe' | bool(true)", True),
+    ("'2.50' | float", 2.5),
+    ("'x' | float(0)", 0),
+    ("'inf' | float(1)", 1),
+    ("' 42 ' | int", 42),
+    ("'42.9' | int", 42),
+    ("4.9 | int", 4),
+    ("'x' | int(0)", 0),
+    ("none | int(7)", 7),
+    ("'ff' | int(base=16)", 255),
+    ("true | int", 1),
+    ("is_number('1.5')", True),
+    ("is_number('a')", False),
+    ("true | is_number", False),
+    ("'5' is is_number", True),
+    ("ordinal(1) ~ ordinal(2) ~ ordinal(3) ~ ordinal(4) ~ ordinal(11) ~ ordinal(112)", "1st2nd3rd4th11th112th"),
+    ("2.345 | round(2)", 2.35 if round(2.345, 2) == 2.35 else 2.34),
+    ("2.6 | round", 3),
+    ("2.67 | round(1, 'floor')", 2.6),
+    ("2.61 | round(1, 'ceil')", 2.7),
+    ("2.3 | round(0, 'half')", 2.5),
+    ("'x' | round(1, default=0)", 0),
+    ("[1, 2, 3] | sum", 6),
+    ("rows | sum('n')", 6),
+    ("rows | sum('n', start=10)", 16),
+    ("max(1, 5, 3)", 5),
+    ("rows | max(attribute='n')", {"n": 3, "k": "B"}),
+    ("[4, 2] | min", 2),
+    ("median([1, 9, 3])", 3),
+    ("[1, 2, 3, 4] | median", 2.5),
+    ("[] | median(default=0)", 0),
+    (
+        "typeof(1) ~ typeof('a') ~ typeof((1, 2)) ~ typeof(d) ~ typeof(none) ~ typeof(now())",
+        "intstrlistdictNoneTypedatetime",
+    ),
+    ("1536 | filesizeformat", "1.5 kB"),
+    ("list('ab')", ["a", "b"]),
+    ("tuple([1])", [1]),
+    ("set([1, 2, 1])", [1, 2]),
+    ("contains([1, 2], 2)", True),
+    ("'abc' | contains('b')", True),
+    ("[1] is contains(2)", False),
+    ("range(1, 7, 3)", [1, 4]),
+    ("dict(a=1)", {"a": 1}),
+    ("namespace(a=1).a", 1),
+    ("iif(1 > 2, 'a', 'b')", "b"),
+    ("none | iif('a', 'b', 'c')", "c"),
+    ("true | iif", True),
+    ("1 | is_defined", 1),
+    # dates
+    ("now()", "2026-03-01T17:30:00+05:30"),
+    ("utcnow()", "2026-03-01T12:00:00+00:00"),
+    ("now().hour", 17),
+    ("now().strftime('%d.%m.%Y %H:%M')", "01.03.2026 17:30"),
+    ("now().replace(hour=9, minute=0).isoformat()", "2026-03-01T09:00:00+05:30"),
+    ("now().date()", "2026-03-01"),
+    ("now().time()", "17:30:00"),
+    ("now().weekday()", 6),
+    ("now().isocalendar()", [2026, 9, 7]),
+    ("now() > today_at('17:00')", True),
+    ("today_at('9:15')", "2026-03-01T09:15:00+05:30"),
+    ("today_at()", "2026-03-01T00:00:00+05:30"),
+    ("as_datetime('2026-03-01 10:00')", "2026-03-01T10:00:00+05:30"),
+    ("as_datetime(0)", "1970-01-01T00:00:00+00:00"),
+    ("'1772366400' | as_datetime", "2026-03-01T12:00:00+00:00"),
+    ("now().date() | as_datetime", "2026-03-01T00:00:00+05:30"),
+    ("'x' | as_datetime('none')", "none"),
+    ("as_datetime(10 * 99999999999999, none)", None),
+    ("past | as_local", "2026-03-01T15:00:00+05:30"),
+    ("past | as_timestamp", 1772357400.0),
+    ("[] | as_timestamp(0)", 0),
+    ("as_timedelta('1:30:00')", "1:30:00"),
+    ("as_timedelta('2 days, 01:00')", "49:00:00"),
+    ("as_timedelta('-PT1H30M')", "-1:30:00"),
+    ("as_timedelta('P1DT0.5S')", "24:00:00.500000"),
+    ("as_timedelta(90)", "0:01:30"),
+    ("as_timedelta('x')", None),
+    ("as_timedelta(timedelta(seconds=1))", "0:00:01"),
+    ("timedelta(hours=2, minutes=30).total_seconds()", 9000.0),
+    ("(now() - past | as_datetime).total_seconds() / 60", 150.0),
+    ("-timedelta(minutes=1)", "-0:01:00"),
+    ("strptime('24.12.2026', '%d.%m.%Y')", "2026-12-24T00:00:00+05:30"),
+    ("strptime('24.12.2026 +0000', '%d.%m.%Y %z')", "2026-12-24T00:00:00+00:00"),
+    ("strptime('x', '%d', 0)", 0),
+    ("past | time_since", "2 hours"),
+    ("time_since(past, 2)", "2 hours 30 minutes"),
+    ("relative_time(past, 0)", "2 hours 30 minutes"),
+    ("time_since(now())", "0 seconds"),
+    ("time_until(past)", "2026-03-01T09:30:00+00:00"),
+    ("time_until(now() + timedelta(days=1))", "1 day"),
+    ("0 | timestamp_custom('%H:%M')", "05:30"),
+    ("0 | timestamp_custom('%H:%M', false)", "00:00"),
+    ("'x' | timestamp_custom('%H', true, '-')", "-"),
+    ("0 | timestamp_local", "1970-01-01T05:30:00+05:30"),
+    ("'x' | timestamp_local(1)", 1),
+    ("timestamp_utc(0)", "1970-01-01T00:00:00+00:00"),
+    ("'x' | timestamp_utc(1)", 1),
+    # text
+    ("'a+b' | base64_encode", "YSti"),
+    ("'YSti' | base64_decode", "a+b"),
+    ("md5('a')", "0cc175b9c0f1b6a831c399e269772661"),
+    ("sha1('a')", "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"),
+    ("'a' | sha256 | length", 64),
+    ("'a' | sha512 | length", 128),
+    ("slugify('Käse & Wein')", "kase_wein"),
+    ("'A b' | slugify('-')", "a-b"),
+    ("'!' | slugify", "unknown"),
+    ("'a b/c&d' | urlencode", "a%20b/c%26d"),
+    ("{'q': 'a b', 'n': 1} | urlencode", "q=a+b&n=1"),
+    ("[['a', 1]] | urlencode", "a=1"),
+    ("'Hello' | regex_match('hel', true)", True),
+    ("regex_match('Hello', 'ello')", False),
+    ("'Hello' | regex_search('l+')", True),
+    ("'a1b22' | regex_findall('[0-9]+')", ["1", "22"]),
+    ("'a1b22' | regex_findall('([a-z])([0-9]+)')", [["a", "1"], ["b", "22"]]),
+    ("'a1b22' | regex_findall('[a-z]([0-9])')", ["1", "2"]),
+    ("'a1b22' | regex_findall_index('[0-9]+', 1)", "22"),
+    ("'+91 98-76' | regex_replace('[^0-9+]', '')", "+919876"),
+    ("'ab' | regex_replace('(a)(b)', '\\\\2\\\\1')", "ba"),
+    ("'{\"a\": [1, null]}' | from_json", {"a": [1, None]}),
+    ("'x' | from_json(default={})", {}),
+    ("to_json({'b': 'é', 'a': now().date()})", '{"b":"é","a":"2026-03-01"}'),
+    ("{'b': 1, 'a': 2} | to_json(sort_keys=true)", '{"a":2,"b":1}'),
+    ("{'b': 1} | to_json(pretty_print=true)", '{\n  "b": 1\n}'),
+    ("[1] | tojson(indent=1)", "[\n 1\n]"),
+    ("'ab' | capitalize ~ 'AB' | lower ~ 'ab' | upper ~ 'a b' | title", "AbabABA B"),
+    ("'a' | center(3)", " a "),
+    ("'<a>' | escape ~ '<' | e", "&lt;a&gt;&lt;"),
+    ("'%s: %.1f' | format('a', 1.25)", "a: 1.2"),
+    ("'%(a)s' | format(a=1)", "1"),
+    ("'a\nb' | indent(2)", "a\n  b"),
+    ("'a\nb' | indent('> ', true)", "> a\n> b"),
+    ("'a-b' | replace('-', '+')", "a+b"),
+    ("'a-b-c' | replace('-', '+', 1)", "a+b-c"),
+    ("'abc' | reverse", "cba"),
+    ("[1, 2] | reverse", [2, 1]),
+    ("1 | string", "1"),
+    ("'<b>x</b> &amp;  y' | striptags", "x & y"),
+    ("' a ' | trim", "a"),
+    ("'xax' | trim('x')", "a"),
+    ("'one two three' | truncate(9, leeway=0)", "one..."),
+    ("'one two three' | truncate(9, true, leeway=0)", "one tw..."),
+    ("'one' | truncate(9)", "one"),
+    ("'one two  three' | wordcount", 3),
+    ("'one two three' | wordwrap(8)", "one two\nthree"),
+    ("'abcdef' | wordwrap(4)", "abcd\nef"),
+    ("'abcdef g' | wordwrap(4, false)", "abcdef\ng"),
+    # lists and mappings
+    ("d | attr('b')", 1),
+    ("[1, 2, 3] | batch(2)", [[1, 2], [3]]),
+    ("[1, 2, 3] | batch(2, 0)", [[1, 2], [3, 0]]),
+    ("[1, 2, 3] | slice(2)", [[1, 2], [3]]),
+    ("[1, 2] | count", 2),
+    ("'' | default('x', true)", "x"),
+    ("nothing | d('x')", "x"),
+    ("d | dictsort", [["a", 2], ["b", 1]]),
+    ("d | dictsort(by='value')", [["b", 1], ["a", 2]]),
+    ("[1, 2] | first", 1),
+    ("[] | first", ""),
+    ("[1, 2] | last", 2),
+    ("'ab' | last", "b"),
+    ("'' | last", ""),
+    ("(rows | groupby('k'))[1].list | map(attribute='n') | list", [2, 3]),
+    ("rows | groupby('z', default='-') | map(attribute='grouper') | list", ["-"]),
+    ("d | items", [["b", 1], ["a", 2]]),
+    ("none | items", []),
+    ("[1, 2] | join('-')", "1-2"),
+    ("rows | join(',', attribute='n')", "2,1,3"),
+    ("[1] | length", 1),
+    ("['a'] | map('upper') | list", ["A"]),
+    ("rows | map(attribute='n') | list", [2, 1, 3]),
+    ("rows | map(attribute='z', default=0) | list", [0, 0, 0]),
+    ("[1, 0, 2] | select", [1, 2]),
+    ("[1, 2] | select('gt', 1)", [2]),
+    ("[1, 2] | reject('gt', 1)", [1]),
+    ("rows | selectattr('n', 'ge', 2) | map(attribute='k')", ["b", "B"]),
+    ("rows | selectattr('n')", [{"n": 2, "k": "b"}, {"n": 1, "k": "a"}, {"n": 3, "k": "B"}]),
+    ("rows | rejectattr('n', 'lt', 3) | length", 1),
+    ("rows | rejectattr('z', 'defined') | length", 3),
+    ("[2, 1] | sort", [1, 2]),
+    ("['b', 'A'] | sort(reverse=true)", ["b", "A"]),
+    ("['b', 'A'] | sort(case_sensitive=true)", ["A", "b"]),
+    ("rows | sort(attribute='k,n') | map(attribute='n')", [1, 2, 3]),
+    ("['a', 'A', 'a'] | unique", ["a", "A"]),
+    ("['a', 'A'] | unique(false)", ["a"]),
+    ("[[1], [1]] | unique", [[1]]),
+    # tests
+    ("1 is odd and 2 is even and 9 is divisibleby(3)", True),
+    ("none is none and true is boolean and true is true and false is false", True),
+    ("1 is integer and 1.5 is float and 1 is number and 'a' is string and d is mapping", True),
+    ("[1] is list and [1] is sequence and d is iterable and 'a' is lower and 'A' is upper", True),
+    ("now() is datetime and timedelta(days=1) is timedelta", True),
+    ("1 is eq 1 and 1 is equalto 1 and 1 is ne 2 and 2 is gt 1 and 2 is greaterthan 1 and 2 is ge 2", True),
+    ("1 is lt 2 and 1 is lessthan 2 and 1 is le 1 and 1 is in [1] and 1 is sameas 1 and 1 is not sameas true", True),
+    ("'upper' is filter and 'odd' is test and nothing is undefined and d is defined", True),
+    ("[1, 2] | select('==', 1) | list + [1] | select('!=', 1) | list + [3] | select('>', 2) | list", [1, 3]),
+    ("[1] | select('>=', 1) | list + [1] | select('<', 2) | list + [1] | select('<=', 0) | list", [1, 1]),
+    ("'abc' is match('a') and 'abc' is search('c')", True),
+    # methods
+    ("'a,b'.split(',')", ["a", "b"]),
+    ("' a '.strip().upper().ljust(3) ~ '|'", "A  |"),
+    ("'7'.zfill(3) ~ 'a'.rjust(2) ~ 'a'.center(3)", "007 a a "),
+    ("'a\tb'.expandtabs(4)", "a   b"),
+    ("'aXa'.replace('X', '-')", "a-a"),
+    ("'-'.join([1, 2])", "1-2"),
+    ("'{0} {b} {c[d]} {c.d}'.format(1, b=2, c={'d': 3})", "1 2 3 3"),
+    ("'{:.2f} {!s}'.format(1.5, none)", "1.50 None"),
+    ("'{a}'.format_map({'a': [1]})", "[1]"),
+    ("'+919'.startswith('+91') and 'abc'.removeprefix('a') == 'bc'", True),
+    ("'%05.1f|%s' % (2, [1])", "002.0|[1]"),
+    ("'%(a)s' % {'a': 'b'}", "b"),
+    ("[1, 2].index(2) + [1, 1].count(1)", 3),
+    ("d.get('x', 5) + d.get('b')", 6),
+    ("d.keys() + d.values()", ["b", "a", 1, 2]),
+    ("(2.0).is_integer() and (2).is_integer()", True),
+]
+
+
+@pytest.mark.parametrize(("source", "value"), EXAMPLES)
+def test_each_function_does_what_its_example_says(source: str, value: object) -> None:
+    assert render("{{ " + source + " }}") == value
+
+
+def test_every_function_filter_and_test_has_an_example() -> None:
+    shown = " ".join(source for source, _ in EXAMPLES)
+    words = set(re.findall(r"\w+|[=!<>]=?", shown))
+    known = {word for word in {*FUNCTIONS, *FILTERS, *TESTS} if " " not in word}
+    assert known - words == set()
+
+
+def test_methods_are_only_harmless_ones() -> None:
+    names = {name for methods in METHODS.values() for name in methods}
+    assert not names & {"append", "pop", "update", "encode", "translate", "astimezone", "fromkeys", "mro"}
+    assert not any(name.startswith("_") for name in names)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "average([])",
+        "median([])",
+        "'x' | bool",
+        "'x' | round",
+        "'x' | as_datetime",
+        "'x' | as_local",
+        "'x' | as_timestamp",
+        "'x' | time_since",
+        "'x' | timestamp_custom",
+        "'x' | timestamp_local",
+        "'x' | timestamp_utc",
+        "strptime('x', '%d')",
+        "strptime('x', '%d' * 90)",
+        "today_at(5)",
+        "now().strftime('%Y' * 200)",
+        "'x' | from_json",
+        "'a' | regex_search('a' * 1001)",
+        "'\\xff\\xfe' | base64_decode",
+        "[3, 'a'] | sort",
+        "[1] | map('nofilter' ~ 1)",
+        "[1] | select(5)",
+        "1.5 | round(99)",
+        "range(200000)",
+        "rows | sort(attribute='zz')",
+        "{'a': now} | to_json",
+    ],
+)
+def test_what_a_function_cannot_do_is_a_problem(source: str) -> None:
+    with pytest.raises(TemplateProblem) as caught:
+        render("{{ " + source + " }}")
+    assert "Error" not in str(caught.value)
