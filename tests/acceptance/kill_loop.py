@@ -32,6 +32,8 @@ START = 0.4
 STOP = 0.05
 """Seconds within which a daemon that was told to stop is killed."""
 WEBHOOKS = {"order": "order_paid", "call": "order_called", "import": "import_started"}
+REST = 120
+"""Seconds in which the last daemon finishes what is left; a rule's queue waits a second for each 429."""
 FAULTS = (
     {"kind": "latency", "match": "messages", "max_ms": 8},
     {"kind": "latency", "match": "messages", "max_ms": 8, "at": "before_answer"},
@@ -141,7 +143,8 @@ class KillLoop:
                 await self._live(process, share=len(self._left) // (self._kills - life))
         with installation.launch() as process:
             await self._post(await self._ready(process), len(self._left), pause=0)
-            await until(self._at_rest, seconds=60)
+            self._unseen = [event for event in self._accepted if event.startswith("import")]
+            await until(self._at_rest, seconds=REST)
         async with installation.journal() as journal:
             return await judge(journal, self._accepted, self._taken())
 
@@ -195,11 +198,12 @@ class KillLoop:
             await asyncio.sleep(self._random.uniform(0, 2 * pause))
 
     async def _at_rest(self) -> bool:
-        watched = [event for event in self._accepted if event.startswith("import")]
-        for job in watched:
-            if await self._installation.state_of(f"job.{job}") != "finished":
-                return False
-        return await self._installation.is_idle()
+        """Whether nothing is open and every import was looked at; what was looked at is not asked for again."""
+        if not await self._installation.is_idle():
+            return False
+        while self._unseen and await self._installation.state_of(f"job.{self._unseen[-1]}") == "finished":
+            self._unseen.pop()
+        return not self._unseen and await self._installation.is_idle()
 
     def _taken(self) -> list[Taken]:
         messages = self._chakra.messages()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.chakra import Chakra
-from tests.acceptance.imports import WATCH_RULE, failed_import, import_rule, new_import, says
+from tests.acceptance.imports import TEMPLATE, WATCH_RULE, failed_import, import_rule, new_import, says
 from tests.acceptance.installation import Daemon, Installation
 from tests.acceptance.patience import until
 
@@ -55,7 +55,7 @@ async def test_an_import_with_too_many_errors_is_one_message_as_the_customer_rea
     (message,) = about(chakra, job)
     assert 25 < count <= 77
     assert (message["to"], message["rendered"]) == ("919876543210", says(count, job))
-    assert message["op_id"] == effect.op_id
+    assert (message["template"], message["language"], message["op_id"]) == (TEMPLATE, "en", effect.op_id)
 
 
 async def test_several_imports_at_once_are_one_message_each_and_the_sound_ones_none(

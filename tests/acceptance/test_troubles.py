@@ -66,7 +66,7 @@ async def test_a_message_that_was_surely_not_sent_waits_and_goes_when_the_troubl
 ) -> None:
     chakra.fault(fault)
     installation.rule(ORDER_RULE)
-    order = f"{code}-{chakra.url[-5:]}"
+    order = f"{code}-{installation.folder.parent.name}"
     async with installation.daemon() as daemon:
         await daemon.post("order_paid", event=order)
         await until(lambda: installation.problems(code))
@@ -76,6 +76,24 @@ async def test_a_message_that_was_surely_not_sent_waits_and_goes_when_the_troubl
         await until(installation.is_idle)
         await until(lambda: installation.cleared(code))
     assert [effect.state for effect in await installation.sends()] == ["accepted"]
+    assert len(await messages(chakra, order)()) == 1
+
+
+async def test_with_a_new_token_and_a_restart_what_waited_for_it_goes(
+    chakra: Chakra, installation: Installation
+) -> None:
+    installation.secret("an old token")
+    installation.rule(ORDER_RULE)
+    order = f"token-{installation.folder.parent.name}"
+    async with installation.daemon() as daemon:
+        await daemon.post("order_paid", event=order)
+        (problem,) = await until(lambda: installation.problems("token-refused"))
+        assert "an old token" not in problem.text + daemon.process.output
+        await daemon.stop()
+    installation.secret(chakra.token)
+    async with installation.daemon():
+        await until(messages(chakra, order))
+        await until(lambda: installation.cleared("token-refused"))
     assert len(await messages(chakra, order)()) == 1
 
 
