@@ -236,7 +236,7 @@ class ChakraConnection(Connection):
             answer = await self._ask("GET", path)
         status = answer.status if isinstance(answer, Answer) else 0
         if status in (401, 403):
-            remedy = "create a token in Chakra (Admin, API Keys), put it into secrets.yaml, and reload"
+            remedy = "create a token in Chakra (Admin, API Keys), put it into secrets.yaml, and restart rulewheel"
             return [Finding("Token", False, f"Chakra refuses the token (status {status})", remedy)]
         if status == 200:
             return [Finding("Token", True, "Chakra takes the token")]
