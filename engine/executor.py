@@ -76,6 +76,7 @@ class Executor:
         self._lanes: dict[Lane, list[RunRecord]] = {}
         self._touched: dict[Lane, list[RunRecord]] = {}
         self._ended: set[str] = set()
+        self._started: dict[str, RunRecord] = {}
         self._queued: set[Lane] | None = None
         self.on_states: Callable[[], None] = lambda: None
         self.on_dues: Callable[[], None] = lambda: None
@@ -119,6 +120,7 @@ class Executor:
         self._lanes = {}
         self._touched = {}
         self._ended = set()
+        self._started = {}
 
     async def _batch(self, messages: Sequence[InboxRecord], events: Sequence[EventRecord]) -> None:
         self._start_batch()
@@ -187,21 +189,28 @@ class Executor:
         ended, lane = course.run, _lane(course)
         # Without a look at the journal where nothing is queued: a lane in mode parallel may hold hundreds of runs.
         while ended.state == "done" and self._queued and lane in self._queued:
-            waiting = [run for run in await self._lane(lane) if run.id != ended.id]
-            self._lanes[lane] = waiting
-            if not any(run.state == "queued" for run in waiting):
+            oldest = await self._oldest(lane)
+            if oldest is None:
                 self._queued.discard(lane)
-            if not waiting or waiting[0].state != "queued":
+            if oldest is None or oldest.state != "queued":
                 return
-            following = await self._gone_on(waiting[0], (), view)
+            following = await self._gone_on(oldest, (), view)
             self._join(course, following)
-            self._note(lane, following)
             ended = following.run
+            self._started[ended.id] = ended
+            if ended.state == "done":
+                self._ended.add(ended.id)
+
+    async def _oldest(self, lane: Lane) -> RunRecord | None:
+        """The run of the lane that is at work, else the first that waits; the queue behind it may be long."""
+        found = await self._journal.open_runs(*lane, limit=len(self._ended) + 1)
+        return next((self._started.get(run.id, run) for run in found if run.id not in self._ended), None)
 
     async def _lane(self, lane: Lane) -> list[RunRecord]:
         found = self._lanes.get(lane)
         if found is None:
-            found = [run for run in await self._journal.open_runs(*lane) if run.id not in self._ended]
+            left = [run for run in await self._journal.open_runs(*lane) if run.id not in self._ended]
+            found = [self._started.get(run.id, run) for run in left]
             self._lanes[lane] = found
         return found
 

@@ -50,7 +50,9 @@ class Journal(Protocol):
         """Events that no run has handled yet, oldest first."""
         ...
 
-    async def open_runs(self, rule: str | None = None, key: str | None = None) -> list[RunRecord]:
+    async def open_runs(
+        self, rule: str | None = None, key: str | None = None, limit: int | None = None
+    ) -> list[RunRecord]:
         """Runs that have not ended (states `queued` and `running`), oldest first; of one rule, and of one key."""
         ...
 

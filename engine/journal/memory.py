@@ -90,9 +90,11 @@ class MemoryJournal:
     async def new_events(self, limit: int) -> list[EventRecord]:
         return _first(limit, (e for e in self._all(EventRecord) if e.state == "new"))
 
-    async def open_runs(self, rule: str | None = None, key: str | None = None) -> list[RunRecord]:
+    async def open_runs(
+        self, rule: str | None = None, key: str | None = None, limit: int | None = None
+    ) -> list[RunRecord]:
         found = [r for r in self._all(RunRecord) if r.state in OPEN and rule in (None, r.rule)]
-        return [r for r in found if key in (None, r.key)]
+        return [r for r in found if key in (None, r.key)][:limit]
 
     async def inbox(self, limit: int) -> list[InboxRecord]:
         return _first(limit, self._all(InboxRecord))

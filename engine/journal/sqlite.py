@@ -122,12 +122,15 @@ class SqliteJournal:
     async def new_events(self, limit: int) -> list[EventRecord]:
         return self._list("new_events", limit=limit)
 
-    async def open_runs(self, rule: str | None = None, key: str | None = None) -> list[RunRecord]:
+    async def open_runs(
+        self, rule: str | None = None, key: str | None = None, limit: int | None = None
+    ) -> list[RunRecord]:
+        most = -1 if limit is None else limit
         if rule is None:
-            return self._list("open_runs")
+            return self._list("open_runs", limit=most)
         if key is None:
-            return self._list("open_runs_of_rule", rule=rule)
-        return self._list("open_runs_of_lane", rule=rule, key=key)
+            return self._list("open_runs_of_rule", rule=rule, limit=most)
+        return self._list("open_runs_of_lane", rule=rule, key=key, limit=most)
 
     async def inbox(self, limit: int) -> list[InboxRecord]:
         return self._list("inbox", limit=limit)

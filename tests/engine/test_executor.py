@@ -451,3 +451,42 @@ async def test_a_run_that_somebody_else_has_written_is_read_again_before_it_goes
     await house.advance(5)
     (run,) = await house.runs()
     assert (run.outcome, run.version) == ("finished", 8)
+
+
+class Looking(MemoryJournal):
+    """Notes how many runs a look at a queue gave at the most."""
+
+    most = 0
+
+    async def open_runs(
+        self, rule: str | None = None, key: str | None = None, limit: int | None = None
+    ) -> list[RunRecord]:
+        found = await super().open_runs(rule, key, limit)
+        self.most = max(self.most, len(found))
+        return found
+
+
+async def test_a_long_queue_is_worked_off_in_order_without_reading_all_of_it_each_time() -> None:
+    journal = Looking()
+    house = House(journal=journal)
+    await house.start(acting("- delay: 1\n- stop: '{{ trigger.event.data.n }}'"))
+    for n in range(20):
+        await house.engine.intake.take(("event", "go"), Fact("event", "go", {"n": n}, START))
+    await house.engine.work()
+    journal.most = 0
+    for _ in range(20):
+        await house.advance(1)
+    ended = sorted((run.ended, run.reason) for run in await journal.runs() if run.ended)
+    assert [reason for _, reason in ended] == [str(n) for n in range(20)]
+    assert journal.most <= 2
+
+
+async def test_runs_that_wait_for_nothing_end_one_after_the_other_when_their_turn_comes() -> None:
+    house = House()
+    await house.start(acting('- if: "{{ trigger.event.data.n == 0 }}"\n  then:\n    - delay: 5\n- event: told'))
+    for n in range(5):
+        await house.engine.intake.take(("event", "go"), Fact("event", "go", {"n": n}, START))
+    await house.engine.work()
+    assert await house.outcomes() == ["running", *["queued"] * 4]
+    await house.advance(5)
+    assert await house.outcomes() == ["finished"] * 5

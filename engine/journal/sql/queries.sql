@@ -7,16 +7,17 @@ SELECT event.* FROM event WHERE state = 'new' ORDER BY rowid LIMIT :limit;
 
 -- name: open_runs
 -- What goes on after a restart; the condition is word for word that of the partial index run_open.
-SELECT run.* FROM run WHERE state IN ('queued', 'running') ORDER BY rowid;
+SELECT run.* FROM run WHERE state IN ('queued', 'running') ORDER BY rowid LIMIT :limit;
 
 -- name: open_runs_of_rule
 -- What ends when a rule is removed.
-SELECT run.* FROM run INDEXED BY run_open WHERE rule = :rule AND state IN ('queued', 'running') ORDER BY rowid;
+SELECT run.* FROM run INDEXED BY run_open
+WHERE rule = :rule AND state IN ('queued', 'running') ORDER BY rowid LIMIT :limit;
 
 -- name: open_runs_of_lane
 -- What a rule's mode decides on: the open runs with one key.
 SELECT run.* FROM run INDEXED BY run_open
-WHERE rule = :rule AND key = :key AND state IN ('queued', 'running') ORDER BY rowid;
+WHERE rule = :rule AND key = :key AND state IN ('queued', 'running') ORDER BY rowid LIMIT :limit;
 
 -- name: inbox
 -- What advances runs; rows are dropped when read, so the table stays small.

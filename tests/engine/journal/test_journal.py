@@ -214,6 +214,7 @@ async def test_open_runs_are_those_queued_and_running(journal: Journal) -> None:
     await journal.commit(Changes(put=rows))
     assert [r.id for r in await journal.open_runs()] == ["r2", "r1", "r0"]
     assert [r.id for r in await journal.open_runs("welcome")] == ["r2", "r1"]
+    assert [r.id for r in await journal.open_runs("welcome", limit=1)] == ["r2"]
     await journal.commit(Changes(put=[run("r4")._replace(key="+44")]))
     assert [r.id for r in await journal.open_runs("welcome", "+44")] == ["r4"]
 
