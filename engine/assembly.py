@@ -19,7 +19,7 @@ from engine.log import Log
 from engine.match import Matcher
 from engine.notices import Notices
 from engine.plugin import Action, Connection, Request
-from engine.poll import Polls
+from engine.poll import GIVEN_UP, Polls
 from engine.programs import Programs
 from engine.records import (
     Changes,
@@ -266,11 +266,12 @@ class Engine:
 
     async def _watch_job(self, job: str) -> None:
         entity = f"job.{job}"
-        if self.states.get(entity) is not None:
+        known = self.states.get(entity)
+        if known is not None and known.state not in GIVEN_UP:
             return
         record = self.states.changed(entity, "watched", {}, self.ports.clock.now())
         assert record is not None
-        moved: Json = {"from": None, "to": "watched", "attributes": {}}
+        moved: Json = {"from": known.state if known else None, "to": "watched", "attributes": {}}
         await self.intake.take(("state", entity), Fact("state", entity, moved, self.ports.clock.now()), record)
 
     def _parts(self) -> list[tuple[str, Wake[Any], Part]]:

@@ -19,6 +19,7 @@ from engine.wake import Wake
 
 AT_ONCE = 32
 STALLED = timedelta(days=7)
+GIVEN_UP = ("gone", "stalled")
 
 
 class Polls:
@@ -144,6 +145,7 @@ class Polls:
         for reason in await self._intake.take(("poll", poll.key), fact, changed):
             self._log.debug("poll", subject=poll.subject, reason=reason)
         if changed is not None:
+            await self._notices.clear(f"{poll.entity}/")
             await self._moved(poll, known.state if known else None, changed.state, answer)
 
     async def _moved(self, poll: SharedPoll, before: str | None, after: str, attributes: Json) -> None:

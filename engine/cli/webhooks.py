@@ -18,17 +18,18 @@ Examples:
   rulewheel webhooks --base https://hooks.shop.example
 """
 )
-@click.option("--base", default="", metavar="URL", help="Put this before each path: how others reach this machine.")
+@click.option("--base", metavar="URL", help="How others reach this machine; without it the address listened at.")
 @settings_option
 @form_option
-def command(base: str, settings_path: Path | None, form: str) -> None:
+def command(base: str | None, settings_path: Path | None, form: str) -> None:
     """Show the address of every webhook that the rules wait for.
 
     Paste it into Chakra, or into whatever shall call. Who knows an address can call it: treat it as a password.
     """
     settings = settings_at(settings_path)
     found = hooks(settings, book_of(settings).programs)
-    rows = [(hook.id, hook.methods, base.rstrip("/") + hook.path) for hook in found]
+    before = (_listened_at(settings.webhooks) if base is None else base).rstrip("/")
+    rows = [(hook.id, hook.methods, before + hook.path) for hook in found]
     if form == "json":
         click.echo(as_json([{"id": name, "methods": methods, "address": address} for name, methods, address in rows]))
     elif rows:
@@ -37,3 +38,9 @@ def command(base: str, settings_path: Path | None, form: str) -> None:
         click.echo("No rule waits for a webhook (trigger: webhook).")
     if rows and settings.webhooks is None:
         click.echo("Nothing listens for them yet: add listen: with webhooks: 127.0.0.1:8321 to the settings.", err=True)
+
+
+def _listened_at(address: tuple[str, int] | None) -> str:
+    """The address on this machine; nothing where there is none, or where the port is known at the start only."""
+    host, port = address or ("", 0)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}" if port else ""

@@ -206,6 +206,18 @@ async def test_the_command_watch_job_starts_a_poll_once() -> None:
     assert await reasons(house) == ["j7 30"]
 
 
+async def test_the_command_watch_job_takes_up_a_job_that_was_given_up_and_its_problem_clears() -> None:
+    jobs = Jobs()
+    house = House(outside=jobs)
+    await house.start(*programs(ANY))
+    for id_ in ("a", "b"):
+        await house.engine.carry_out(CommandRecord(id_, "watch-job", {"job": "j7"}, START))
+        await house.engine.work()
+        jobs.counts["j7"] = {"NOT_STARTED": 5, "ERROR": 30}
+        assert await house.problems() == (["job-gone"] if id_ == "a" else [])
+    assert await reasons(house) == ["j7 30"]
+
+
 async def test_an_answer_that_is_refused_later_opens_a_problem_that_clears_by_itself() -> None:
     jobs = Jobs(j1=3)
     house = House(outside=jobs)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import re
 import stat
+
+import pytest
 
 from engine.web.key import webhook_key
 from engine.web.webhooks import hook_path
@@ -13,7 +16,9 @@ def test_each_webhook_has_the_path_at_which_the_daemon_listens(home: Home) -> No
     home.rule(HOOK, "hook.yaml")
     key = home.folder / "state" / "webhook.key"
     result = said("webhooks")
-    assert re.fullmatch(r"webhook .*\nimport_started  POST, PUT  /hook/[0-9a-f]{64}\n", result.output)
+    assert re.fullmatch(
+        r"webhook .*\nimport_started  POST, PUT  http://127\.0\.0\.1:8321/hook/[0-9a-f]{64}\n", result.output
+    )
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert hook_path(webhook_key(key.parent), "import_started") in result.output
     assert told("webhooks") == result.output
@@ -23,6 +28,22 @@ def test_the_address_by_which_others_reach_this_machine_goes_before_it(home: Hom
     home.rule(HOOK)
     (found,) = data("webhooks", "--base", "https://hooks.example/")
     assert found["address"].startswith("https://hooks.example/hook/")
+
+
+@pytest.mark.parametrize(
+    ("listen", "before"),
+    [
+        ("", "/hook/"),
+        ("listen: {webhooks: 127.0.0.1:0}", "/hook/"),
+        ("listen: {webhooks: '[::1]:80'}", "http://[::1]:80/hook/"),
+    ],
+)
+def test_without_it_the_address_is_the_one_on_this_machine_if_there_is_one(
+    home: Home, listen: str, before: str
+) -> None:
+    home.settings(f"sending: live\n{listen}\n")
+    home.rule(HOOK)
+    assert json.loads(said("webhooks", "--format", "json").stdout)[0]["address"].startswith(before)
 
 
 def test_that_nothing_listens_is_told(home: Home) -> None:
