@@ -95,7 +95,8 @@ def _renamed(file: RuleFile, name: str) -> RuleFile:
 
 def _from_here(path: Path) -> str:
     """The path as one would write it in this folder."""
-    whole, here = Path(os.path.abspath(path)), Path.cwd()  # links keep their names
+    here = Path.cwd()
+    whole = Path(os.path.normpath(here / path))  # not resolved: links keep their names
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else os.path.normpath(path)
 
 

@@ -19,6 +19,7 @@ from engine.demo.story import ALLOWED, Beat, Import, Message, Story
 
 GREEN, RED, QUIET = "green", "red", "bright_black"
 BUBBLE = 46
+NARROWEST = 4
 WIDEST = 100
 TELL_EVERY = 2.0
 
@@ -37,6 +38,11 @@ class Screen:
     @property
     def _width(self) -> int:
         return min(WIDEST, self._console.width)
+
+    @property
+    def _plain(self) -> bool:
+        """Whether there are letters of ASCII only."""
+        return not self._console.encoding.lower().startswith("utf")
 
     @contextmanager
     def shown(self, rule: str) -> Iterator[None]:
@@ -76,7 +82,7 @@ class Screen:
         beside = max(1, self._width // (BUBBLE + 2))
         return [
             self._panel(self._imports(), "Imports in ChakraHQ"),
-            *[beat_line(beat) for beat in story.beats if beat.message is None][-5:],
+            *[beat_line(beat, self._plain) for beat in story.beats if beat.message is None][-5:],
             Columns([bubble(message, self._width) for message in story.messages[-beside:]]),
         ]
 
@@ -84,7 +90,7 @@ class Screen:
         fresh = self.story.beats[self._told :]
         self._told = len(self.story.beats)
         for beat in fresh:
-            self._console.print(beat_line(beat))
+            self._console.print(beat_line(beat, self._plain))
             if beat.message:
                 self._console.print(bubble(beat.message, self._width))
         if seconds - self._told_at >= TELL_EVERY and not self.story.is_over:
@@ -92,11 +98,14 @@ class Screen:
             self._console.print(self._imports())
 
     def _imports(self) -> Table:
+        """One line each; a bar where there is room for one."""
         table = Table.grid(padding=(0, 2), expand=False)
-        plain = not self._console.encoding.lower().startswith("utf")
-        space = max(8, min(40, self._width - 58))
+        space = min(40, self._width - 58)
         for each in self.story.imports:
-            table.add_row(each.id, bar(each, space, plain), *counts(each))
+            cells = (Text(each.id), bar(each, space, self._plain), *counts(each))
+            table.add_row(*(cells if space >= NARROWEST else (cells[0], *cells[2:])))
+        for column in table.columns:
+            column.no_wrap = True
         return table
 
     def _panel(self, content: RenderableType, title: str) -> Panel:
@@ -128,9 +137,9 @@ def counts(job: Import) -> tuple[Text, Text]:
     )
 
 
-def beat_line(beat: Beat) -> Text:
+def beat_line(beat: Beat, plain: bool = False) -> Text:
     """One thing that happened, with when."""
-    mark = ("✓", f"bold {GREEN}") if beat.well else ("!", f"bold {RED}")
+    mark = ("*" if plain else "✓", f"bold {GREEN}") if beat.well else ("!", f"bold {RED}")
     return Text.assemble(mark, (f" {beat.at:5.1f} s  ", QUIET), beat.says)
 
 
