@@ -68,7 +68,7 @@ class Child:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
-        await self._reader
+        await asyncio.wait({self._reader})
 
     async def _read(self, process: Process) -> None:
         assert process.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,12 +25,19 @@ WIDEST = 100
 TELL_EVERY = 2.0
 
 
+class Paper(Console):
+    """A console whose reader may go away (`| head`): then the demo ends in good order, as click sees to it."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, "nobody reads any more")
+
+
 class Screen:
     """Shows one story. `draw` may be called as often as one likes."""
 
     def __init__(self, story: Story, console: Console | None = None, live: bool | None = None) -> None:
         self.story = story
-        self._console = console or Console(highlight=False, soft_wrap=False)
+        self._console = console or Paper(highlight=False, soft_wrap=False)
         self._is_live = sys.stdout.isatty() if live is None else live
         self._live: Live | None = None
         self._told = 0

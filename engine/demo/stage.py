@@ -63,8 +63,10 @@ class Stage:
 
     async def close(self) -> None:
         """Ends both processes, the daemon first, so that nobody talks to a simulator that is gone."""
-        await self._daemon.end()
-        await self._simulator.end()
+        try:
+            await self._daemon.end()
+        finally:
+            await self._simulator.end()
 
     def _furnish(self, url: str, token: str) -> None:
         """Settings, secrets and rules, as a user has them."""

@@ -94,3 +94,14 @@ async def test_a_daemon_that_cannot_start_says_why(place: Path, scene: Path) -> 
     with pytest.raises(ProblemError, match="the daemon ended by itself; it said:") as error:
         await perform(None, 0, screen(), scene)
     assert "unknown-key" in str(error.value)
+
+
+async def test_a_screen_that_breaks_leaves_nothing_behind(place: Path, scene: Path) -> None:
+    class Broken(Screen):
+        def draw(self, seconds: float) -> None:
+            raise BrokenPipeError("nobody reads any more")
+
+    with pytest.raises(BrokenPipeError):
+        await perform(None, 0, Broken(Story(), Console(file=io.StringIO()), live=False), scene)
+    assert list(place.iterdir()) == []
+    assert str(scene) not in processes()

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import errno
 import io
 
 import pytest
 from rich.console import Console
 
-from engine.demo.screen import BUBBLE, Screen, bar, bubble, summary
+from engine.demo.screen import BUBBLE, Paper, Screen, bar, bubble, summary
 from engine.demo.story import Import, Story
 from tests.engine.demo.stories import ACCEPTED, COUNTS, NAMES, told
 
@@ -90,6 +91,12 @@ def test_where_there_are_two_messages_they_stand_side_by_side_if_there_is_room()
 )
 def test_a_bar_shows_what_went_well_what_failed_and_what_is_left(counts: dict[str, int], drawn: str) -> None:
     assert bar(Import("spring", counts), 10).plain == drawn
+
+
+def test_a_reader_that_went_away_ends_it_as_it_ends_every_command() -> None:
+    with pytest.raises(BrokenPipeError) as error:
+        Paper().on_broken_pipe()
+    assert error.value.errno == errno.EPIPE
 
 
 def test_a_bubble_is_no_wider_than_the_terminal() -> None:
