@@ -94,8 +94,10 @@ class Executor:
                 self._again(self._events, events)
             if not messages and not events:
                 return False
-            async with self._turn:
-                await self._batch(messages, events)
+            # In parts, so that a burst does not hold the loop while webhooks wait to be answered.
+            for at in range(0, max(len(messages), len(events)), BATCH):
+                async with self._turn:
+                    await self._batch(messages[at : at + BATCH], events[at : at + BATCH])
         except Exception:
             self._hot.clear()
             self._inbox.sweep()
