@@ -44,6 +44,9 @@ def command(paths: tuple[Path, ...], settings_path: Path | None, form: str) -> N
     from engine.rules.book import Shelf, make_book
 
     known, folder = _known(settings_path)
+    if not paths and not folder.is_dir():
+        remedy = "look at rules: in the settings, or name what to check"
+        raise ProblemError(Problem("no-rules", f"there is no rules folder {folder}", remedy=remedy))
     files = _files(paths or (folder,))
     shelf = Shelf(known)
     book = make_book(files, shelf, {})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli._hooks import book_of, hooks
+from engine.cli._journal import looked
 from engine.cli._settings import settings_at, settings_option
 from engine.cli._shown import counted
 from engine.log import veiled
@@ -114,6 +115,20 @@ def _state(settings: Settings) -> Iterator[Finding]:
     yield Finding("Disk", free >= LITTLE_ROOM, room, "" if free >= LITTLE_ROOM else "make room on this disk")
     owner = holder(settings.state_file)
     yield Finding("Daemon", True, f"runs: {owner}" if owner else "does not run now")
+    if settings.state_file.exists():
+        yield _journal(settings)
+
+
+def _journal(settings: Settings) -> Finding:
+    from engine.plugin import Finding
+
+    try:
+        open_ones = looked(settings, lambda journal: journal.problems())
+    except ProblemError as error:
+        return Finding("Journal", False, error.problems[0].message, "look at state: in the settings")
+    if open_ones:
+        return Finding("Journal", False, f"{counted(len(open_ones), 'problem')} to mend", "see: rulewheel problems")
+    return Finding("Journal", True, "nothing needs mending")
 
 
 async def _connections(settings: Settings) -> list[Finding]:

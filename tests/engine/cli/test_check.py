@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,14 @@ def test_what_is_not_there_exits_2(home: Home, words: tuple[str, ...]) -> None:
     assert "name a file or folder of rules" in result.output
 
 
+def test_a_rules_folder_that_is_not_there_exits_2(home: Home) -> None:
+    home.settings("sending: live\nrules: nowhere\n")
+    result = said("check")
+    assert result.exit_code == 2
+    assert "there is no rules folder" in result.stderr
+    assert "look at rules: in the settings" in result.stderr
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_exits_2(home: Home) -> None:
     (home.rules / "import_errors.yaml").chmod(0)
@@ -122,3 +132,14 @@ def test_no_phone_number_is_shown_in_clear(home: Home) -> None:
     text, structured = said("check").output, said("check", "--format", "json").output
     assert "+9198•••••210" in text
     assert "9876543210" not in text + structured
+
+
+def test_nothing_is_imported_that_checking_does_not_need(home: Home) -> None:
+    heavy = ("httpx", "httpcore", "uvicorn", "uvloop", "rich", "sqlite3", "apscheduler.schedulers", "engine.daemon")
+    code = f"""if True:
+        import sys, engine.cli
+        engine.cli.main(["check"], standalone_mode=False)
+        print([name for name in {heavy!r} if name in sys.modules])
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "1 rule in 1 file, no problems\n[]\n"

@@ -14,8 +14,10 @@ from engine.cli import doctor
 from engine.field import TEXT, required
 from engine.journal.owner import Owner
 from engine.plugin import Connection, Finding, Tools
+from engine.records import ProblemRecord
 from engine.registry import Registry
 from tests.engine.cli.home import HOOK, Home, said, told
+from tests.engine.journal.records import NOON
 
 
 class Harbour(Connection):
@@ -131,6 +133,18 @@ def test_a_running_daemon_is_named(home: Home) -> None:
     assert f"runs: 'rulewheel run' (process {os.getpid()} on " in text
     assert "can be written" in text
     assert "does not run now" in told("doctor")
+
+
+def test_problems_of_the_daemon_and_a_damaged_journal_are_not_well(home: Home) -> None:
+    home.keep()
+    assert "✓ Journal         nothing needs mending" in told("doctor")
+    home.keep(ProblemRecord("k", "token-refused", "Chakra refuses the token", NOON, None))
+    assert "✗ Journal         1 problem to mend" in said("doctor").output
+    home.settings("sending: live\nstate: damaged.db\n")
+    (home.folder / "damaged.db").write_text("no database" * 100, encoding="utf-8")
+    result = said("doctor")
+    assert result.exit_code == 1
+    assert "✗ Journal         The state file is damaged" in result.output
 
 
 def test_a_full_disk_is_not_well(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
