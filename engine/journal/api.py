@@ -110,6 +110,17 @@ class Journal(Protocol):
         """The newest effects, newest first; `states` empty means all."""
         ...
 
+    async def page(self, record: type[R], after: tuple[object, ...] | None, limit: int) -> list[R]:
+        """Rows of one kind in the order of their keys, those beyond `after`: for who has to see them all, bit by bit."""
+        ...
+
+    async def shred(self) -> None:
+        """Makes that nothing which was dropped or replaced can be read in the store's own files any more.
+
+        It takes as long as writing the whole store anew; others may write meanwhile, a little later.
+        """
+        ...
+
     async def close(self) -> None:
         """Finishes what is being written and lets go of the store."""
         ...

@@ -122,6 +122,18 @@ def migrate(connection: sqlite3.Connection, steps: tuple[Migration, ...]) -> Non
             raise
 
 
+def shred(path: Path) -> None:
+    """Writes the file anew from what is in it, and empties its log: what was dropped or replaced is in neither."""
+    connection = connect(path)
+    try:
+        connection.execute("VACUUM")
+        emptied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    finally:
+        connection.close()
+    if not emptied:
+        raise sqlite3.OperationalError("somebody is reading the state")
+
+
 def statements(text: str) -> list[str]:
     """The statements of a script, one by one; no line holds the end of two."""
     found, pending = [], ""

@@ -138,6 +138,14 @@ class MemoryJournal:
         newest = self._all(EffectRecord, newest_first=True)
         return _first(limit, (e for e in newest if run in (None, e.run) and (not states or e.state in states)))
 
+    async def page(self, record: type[R], after: tuple[object, ...] | None, limit: int) -> list[R]:
+        table = self._tables[record]
+        keys = sorted(key for key in table if after is None or key > after)
+        return [cast(R, form_of(record).decode(table[key])) for key in keys[:limit]]
+
+    async def shred(self) -> None:
+        """Nothing is on a disk."""
+
     async def close(self) -> None:
         self._closed = True
 

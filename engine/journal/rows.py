@@ -80,6 +80,10 @@ class Form:
         self.where = " AND ".join(f"{c} = ?" for c in self.key)
         self.select = ", ".join(f"{self.table}.{c}" for c in self.columns)
         self.get_sql = f"SELECT {self.select} FROM {self.table} WHERE {self.where}"
+        order = ", ".join(self.key)
+        beyond = f"WHERE ({order}) > ({', '.join('?' * len(self.key))}) "
+        pages = (f"SELECT {self.select} FROM {self.table} {where}ORDER BY {order} LIMIT ?" for where in ("", beyond))
+        self.first_page_sql, self.page_sql = pages
         self.drop_sql = f"DELETE FROM {self.table} WHERE {self.where}"
         self.put_sql = self._put_sql()
         self._expect_sql: dict[tuple[str, ...], str] = {}

@@ -71,9 +71,15 @@ def _query(text: str, forms: dict[str, Form]) -> Query:
 class SqliteJournal:
     """The journal over a state file, owned (`open`) or only looked at (`look`)."""
 
-    def __init__(self, reader: sqlite3.Connection, owned: tuple[Owner, sqlite3.Connection] | None = None) -> None:
+    def __init__(
+        self,
+        reader: sqlite3.Connection,
+        owned: tuple[Owner, sqlite3.Connection] | None = None,
+        path: Path | None = None,
+    ) -> None:
         self._reader: sqlite3.Connection | None = reader
         self._owned = owned
+        self._path = path
         self._writer = Writer(owned[1]) if owned else None
 
     @classmethod
@@ -90,7 +96,7 @@ class SqliteJournal:
             raise JournalError("cannot-open", f"The state {path} cannot be opened: {error.strerror}.") from error
         try:
             connection = file.bring_up_to_date(path)
-            return cls(file.connect(path, read_only=True), (holder, connection))
+            return cls(file.connect(path, read_only=True), (holder, connection), path)
         except (sqlite3.Error, JournalError) as error:
             holder.release()
             raise error if isinstance(error, JournalError) else file.fault(error) from error
@@ -180,6 +186,19 @@ class SqliteJournal:
         if not states:
             return self._list("newest_effects", limit=limit)
         return self._merged("newest_effects_in_state", states, limit, newest_first=True)
+
+    async def page(self, record: type[R], after: tuple[object, ...] | None, limit: int) -> list[R]:
+        form = form_of(record)
+        sql, values = (form.first_page_sql, ()) if after is None else (form.page_sql, after)
+        return [form.decode(row) for row in self._read(sql, (*values, limit))]
+
+    async def shred(self) -> None:
+        if self._path is None:
+            raise JournalError("read-only", "This journal was opened for reading only.")
+        try:
+            await asyncio.to_thread(file.shred, self._path)
+        except sqlite3.Error as error:
+            raise file.fault(error) from error
 
     async def close(self) -> None:
         """Finishes what is being written, then lets go of file and lock; safe to call twice."""

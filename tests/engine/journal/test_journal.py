@@ -294,3 +294,17 @@ async def test_callers_that_wait_when_it_closes_are_still_written(journal: Journ
     await asyncio.sleep(0)
     await journal.close()
     assert await asyncio.gather(*waiting) == [Done()] * 5
+
+
+async def test_rows_are_paged_in_the_order_of_their_keys(journal: Journal) -> None:
+    await journal.commit(Changes(put=[step("r2", 0), step("r1", 10), step("r1", 2), run("r9")]))
+    assert await journal.page(StepRecord, None, 2) == [step("r1", 2), step("r1", 10)]
+    assert await journal.page(StepRecord, ("r1", 2), 9) == [step("r1", 10), step("r2", 0)]
+    assert await journal.page(StepRecord, ("r2", 0), 9) == []
+
+
+async def test_shredding_keeps_what_is_there_in_its_order(journal: Journal) -> None:
+    await journal.commit(Changes(put=[event("e3"), event("e1"), event("e2")]))
+    await journal.commit(Changes(drop=[Drop(EventRecord, ("e1",))]))
+    await journal.shred()
+    assert await journal.new_events(9) == [event("e3"), event("e2")]

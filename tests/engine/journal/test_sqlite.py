@@ -43,6 +43,11 @@ def child(path: Path, script: str) -> subprocess.Popen[str]:
     )
 
 
+def contents(path: Path) -> bytes:
+    """Every byte of the state's files."""
+    return b"".join(found.read_bytes() for found in path.parent.iterdir())
+
+
 # The file
 
 
@@ -416,6 +421,41 @@ async def test_a_state_damaged_meanwhile_is_said_when_it_is_read(path: Path) -> 
     with pytest.raises(JournalError, match="damaged"):
         await journal.new_events(9)
     await journal.close()
+
+
+async def test_what_was_dropped_is_not_in_the_files_once_they_are_shredded(path: Path) -> None:
+    journal = opened(path)
+    await journal.commit(Changes(put=[InboxRecord(f"i{n}", "r", "t", "k", f"secret-{n:05}") for n in range(500)]))
+    await journal.commit(Changes(drop=[Drop(InboxRecord, (f"i{n}",)) for n in range(499)]))
+    assert b"secret-00007" in contents(path)
+    await journal.shred()
+    assert b"secret-00007" not in contents(path)
+    assert b"secret-00499" in contents(path)
+    await journal.close()
+
+
+async def test_shredding_beside_a_reader_that_does_not_end_is_an_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "PATIENCE", 0.02)
+    journal = opened(path)
+    await journal.commit(Changes(put=[event("e1")]))
+    other = file.connect(path)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM event").fetchall()
+    with pytest.raises(JournalError):
+        await journal.shred()
+    other.close()
+    await journal.shred()
+    await journal.close()
+
+
+async def test_who_only_looks_cannot_shred(path: Path) -> None:
+    await opened(path).close()
+    look = SqliteJournal.look(path)
+    with pytest.raises(JournalError, match="reading only"):
+        await look.shred()
+    await look.close()
 
 
 # Death
