@@ -66,7 +66,7 @@ def listening(programs: Mapping[str, Program], off: Collection[str]) -> dict[str
 
 
 def contents_of(bodies: Iterable[tuple[str, Mapping[str, Json]]]) -> dict[Place, str]:
-    """The triggers of these rules by rule and key, with a hash of what each says; a rule that is off listens to none."""
+    """The triggers of these rules by rule and key, with a hash of what each says; a rule that is off has none."""
     return {
         (rule, trigger["key"]): content_hash({name: trigger.get(name) for name in ("trigger", "with", "enabled")})
         for rule, body in bodies

@@ -163,7 +163,8 @@ class Engine:
     async def switch(self, rule: str, *, on: bool) -> None:
         """Switches a rule on or off, until somebody switches it again: over reloads and restarts.
 
-        Off, it hears nothing; its runs and holds are cancelled. Raises JournalError, KeyError when there is no such rule.
+        Off, it hears nothing; its runs and holds are cancelled. Raises JournalError, KeyError where there is no such
+        rule.
         """
         async with self._adopting:
             off = {record.rule for record in await self.ports.journal.rules() if not record.enabled}
@@ -220,6 +221,11 @@ class Engine:
         while any([await work() for _, wake, work in self._parts() if wake]):
             did = True
         return did
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no part has been told of work."""
+        return not any(wake for _, wake, _ in self._parts())
 
     @property
     def under_way(self) -> int:

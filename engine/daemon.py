@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from engine.assembly import Engine, Ports
@@ -22,11 +23,12 @@ from engine.log import Log
 from engine.plugin import Connection, Tools
 from engine.problem import Problem, ProblemError
 from engine.records import ProgramRecord
+from engine.rules.book import read_tree
 from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.rules.program import program_from_record
 from engine.settings import Settings
-from engine.tree import Tree
+from engine.tree import Tree, last_programs
 from engine.values import Fact
 from engine.web.key import webhook_key
 from engine.web.webhooks import WebhookApp
@@ -66,7 +68,8 @@ class Daemon:
             stack.callback(alarm.close)
             self.engine = Engine(self._ports(journal, alarm))
             await self.engine.start()
-            self._tree = Tree(self.settings.rules, Known.of(self.settings), await self._last_programs(journal))
+            last = await last_programs(journal, self._rebuilt, self.log)
+            self._tree = Tree(partial(read_tree, self.settings.rules), Known.of(self.settings), last)
             await self._read_rules()
             port = await self._listen(stack)
             await self.engine.started()
@@ -111,28 +114,11 @@ class Daemon:
             stack.push_async_callback(connection.close)
             self._connections[name] = connection
 
-    async def _last_programs(self, journal: SqliteJournal) -> dict[str, Program]:
-        found = {}
-        for rule in await journal.rules():
-            record = await journal.get(ProgramRecord, (rule.program,))
-            try:
-                if record is not None:
-                    found[rule.rule] = self._rebuilt(record)
-            except ProblemError as error:
-                self.log.warning("a kept rule cannot be used any more", rule=rule.rule, reason=str(error))
-        return found
-
     async def _read_rules(self) -> None:
         """Swaps the whole tree; what is wrong in it becomes problems, and the last good version goes on."""
         reading = self._tree.read(self.clock.now())
         await self.engine.adopt(reading.programs)
-        current = {f"rules/{problem.place or ''}/{problem.code}": problem for problem in reading.problems}
-        for record in self.engine.notices.open():
-            if record.key.startswith("rules/") and record.key not in current:
-                await self.engine.notices.clear(record.key)
-        for key, problem in current.items():
-            if problem.severity == "error":
-                await self.engine.notices.report(key, problem.code, str(problem))
+        await reading.tell(self.engine.notices)
         self.log.info("rules read", rules=len(reading.programs), problems=len(reading.problems))
         if reading.stale:
             self.log.warning("these rules run their last good version", rules=", ".join(sorted(reading.stale)))

@@ -84,6 +84,7 @@ class Matcher:
         self.watches = Watches()
         self._programs: tuple[Program, ...] = ()
         self._memories: dict[tuple[str, str, str], Json] = {}
+        self.on_fact: Callable[[Fact], None] = lambda fact: None
 
     def load(self, memories: Iterable[MemoryRecord]) -> None:
         """Takes what the journal holds as the triggers' memories."""
@@ -111,6 +112,7 @@ class Matcher:
 
     def decide(self, channel: Channel, fact: Fact, view: Snapshot) -> list[Reaction]:
         """What each trigger that listens makes of the fact."""
+        self.on_fact(fact)
         return [self._react(watcher, fact, view) for watcher in self.watchers(channel)]
 
     def arm(self, watcher: Watcher, fact: Fact, view: Snapshot) -> MemoryRecord | None:

@@ -258,11 +258,24 @@ class Tools:
     name: str = "rulewheel"
 
 
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A connection to an outside that lives in memory, and that outside, for whoever plays its part in a test."""
+
+    connection: Connection
+    simulator: Any
+
+
 class Connection(Block):
     """Configured access to an outside system; its fields are its settings."""
 
     name: ClassVar[str] = ""
     configured: ClassVar[bool] = True  # False: works without an entry below `connections:`
+
+    @classmethod
+    def simulated(cls, clock: Clock) -> Simulation | None:
+        """This connection to a simulated outside in memory, in which time is the clock's; None where there is none."""
+        return None
 
     async def open(self, tools: Tools) -> None:
         """Gets ready; nothing is sent yet."""
@@ -326,6 +339,7 @@ __all__ = [
     "Say",
     "Schedule",
     "SetState",
+    "Simulation",
     "State",
     "States",
     "Threshold",

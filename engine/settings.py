@@ -163,13 +163,22 @@ def nearest_settings(folder: Path) -> Path | None:
 def load_settings(path: Path, registry: Registry | None = None) -> Loaded:
     """Reads rulewheel.yaml and secrets.yaml beside it; without a registry, plugins are found as `plugins:` says."""
     try:
-        source = read(path.read_bytes(), str(path))
+        content = path.read_bytes()
     except OSError as fault:
         return Loaded(None, (unreadable(path, fault),), {})
     secrets, secret_problems = read_secrets(path.parent / SECRETS_FILE)
+    loaded = settings_of(content, path, secrets, registry)
+    problems = (*secret_problems, *loaded.problems)
+    is_wrong = any(problem.severity == "error" for problem in problems)
+    return Loaded(None if is_wrong else loaded.settings, problems, loaded.sources)
+
+
+def settings_of(content: bytes, path: Path, secrets: Secrets, registry: Registry | None = None) -> Loaded:
+    """Reads what stands in a rulewheel.yaml at this path."""
+    source = read(content, str(path))
     reading = _Reading(source, path, secrets)
     settings = reading.settings(registry) if source.value is not None or not source.problems else None
-    problems = (*source.problems, *secret_problems, *reading.problems)
+    problems = (*source.problems, *reading.problems)
     if any(problem.severity == "error" for problem in problems):
         settings = None
     return Loaded(settings, problems, {source.file: source.text})

@@ -22,24 +22,15 @@ from engine.rules.check import check_file
 from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.source import read
+from engine.testing import START as START
+from engine.testing import CountedIds, VirtualAlarm, VirtualClock
 from engine.values import Fact, Json
 
-START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
-
-class TestClock:
-    """Stands still until the test moves it."""
+class TestClock(VirtualClock):
+    """Moves itself to where a part would sleep until, for tests that work the parts one by one."""
 
     __test__ = False
-
-    def __init__(self, now: datetime = START) -> None:
-        self._now = now
-
-    def now(self) -> datetime:
-        return self._now
-
-    def move(self, by: timedelta) -> None:
-        self._now += by
 
     async def sleep_until(self, when: datetime) -> None:
         self._now = max(self._now, when)
@@ -51,45 +42,6 @@ class PatientClock(TestClock):
 
     async def sleep_until(self, when: datetime) -> None:
         await asyncio.sleep(0.001)
-
-
-class TestIds:
-    """Counts: the same test makes the same ids."""
-
-    __test__ = False
-
-    def __init__(self) -> None:
-        self._made = 0
-
-    def op_id(self) -> str:
-        self._made += 1
-        return f"{self._made:032x}"
-
-    def row_id(self) -> str:
-        self._made += 1
-        return f"{self._made:026d}"
-
-
-class TestAlarm:
-    """Remembers what would ring; the test moves the clock to it."""
-
-    __test__ = False
-
-    def __init__(self) -> None:
-        self.times: dict[str, tuple[datetime, Callable[[], None]]] = {}
-
-    def at(self, name: str, when: datetime | None, ring: Callable[[], None]) -> None:
-        self.times.pop(name, None)
-        if when is not None:
-            self.times[name] = (when, ring)
-
-    def next(self) -> datetime | None:
-        return min((when for when, _ in self.times.values()), default=None)
-
-    def ring(self, now: datetime) -> None:
-        for name in [name for name, (when, _) in self.times.items() if when <= now]:
-            _, ring = self.times.pop(name)
-            ring()
 
 
 class Outside(Connection):
@@ -128,10 +80,10 @@ class House:
         ids: Ids | None = None,
         log: Log | None = None,
     ) -> None:
-        self.ids = ids or TestIds()
+        self.ids = ids or CountedIds()
         self.journal = journal or MemoryJournal()
         self.clock = clock or TestClock()
-        self.alarm = TestAlarm()
+        self.alarm = VirtualAlarm()
         self.outside = outside or Outside()
         registry = everything()
         self.programs: dict[str, Program] = {}

@@ -23,11 +23,11 @@ HOUSE = """
 3   rules/model rules/schema rules/blueprint rules/names rules/known rules/program rules/normalise rules/complaints rules/check rules/book
 4   scope states match conditions runs/frames runs/course runs/calls runs/steps
 4   runs/modes runs/limits runs/retry runs/advance
-5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer journal/sqlite journal/postgres
+5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer journal/sqlite journal/backup journal/postgres
 6   notices programs intake poll due executor effects adopt cluster
 7   assembly
-8   testing rehearsal web/* reference
-9   tree daemon
+8   tree web/* testing rehearsal reference
+9   daemon
 9   demo/story demo/child demo/stage demo/screen demo/performance
 10  cli/*
 """

@@ -23,6 +23,7 @@ from engine.plugin import (
     TEXT,
     URL,
     Accepted,
+    Clock,
     Connection,
     Finding,
     Json,
@@ -30,6 +31,7 @@ from engine.plugin import (
     Outcome,
     Refused,
     Request,
+    Simulation,
     Tools,
     Unsure,
     Waiting,
@@ -39,6 +41,8 @@ from engine.plugin import (
 )
 
 if TYPE_CHECKING:
+    import httpx
+
     from connections.pool.pool import Pool
 
 STATUSES: Final = ("INVALID", "NOT_STARTED", "SUCCESS", "ERROR")
@@ -64,6 +68,8 @@ class ChakraConnection(Connection):
     timeout = default(DURATION, timedelta(seconds=10), "How long one call may take")
     settle = default(DURATION, timedelta(seconds=120), "How long after it was sent a message may still turn up")
 
+    _transport: httpx.AsyncBaseTransport | None = None
+
     def check(self) -> list[tuple[str, str]]:
         """What is wrong between the settings."""
         faults = []
@@ -88,16 +94,22 @@ class ChakraConnection(Connection):
             return [("token", "a token has only letters, digits and punctuation; this one has others")]
         return []
 
+    @classmethod
+    def simulated(cls, clock: Clock) -> Simulation:
+        """This connection to a simulated Chakra in memory."""
+        from connections.chakra.simulator.inside import inside
+
+        return inside(cls, clock)
+
     async def open(self, tools: Tools) -> None:
         """Gets ready; nothing is sent yet."""
         from connections.pool.pool import Pool
         from connections.pool.transport import Limits
 
         seconds = self.timeout.total_seconds()
+        limits = Limits(connect=min(5.0, seconds), read=seconds, write=seconds, whole=seconds)
         self._clock = tools.clock
-        self._pool: Pool = Pool(
-            tools.clock, Limits(connect=min(5.0, seconds), read=seconds, write=seconds, whole=seconds)
-        )
+        self._pool: Pool = Pool(tools.clock, limits, transport=self._transport)
         self._host = Host.of(self.base_url, "private" if self.allow_private else "public")
         self._root = "/".join(self.base_url.split("/")[3:]).rstrip("/")
         self._head = encoded({"Authorization": f"Bearer {self.token}", "Accept": "application/json"})

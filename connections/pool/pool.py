@@ -42,10 +42,11 @@ class Pool:
         limits: Limits | None = None,
         resolve: Resolve = resolved,
         tls: ssl.SSLContext | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         given = limits or Limits()
         self._client = httpx.AsyncClient(
-            transport=Transport(clock, given, resolve, tls),
+            transport=transport or Transport(clock, given, resolve, tls),
             timeout=httpx.Timeout(connect=given.connect, read=given.read, write=given.write, pool=given.queue),
             cookies=_NoCookies(),
             trust_env=False,

@@ -8,7 +8,8 @@ import pytest
 from engine.conditions import Holds, check, check_all, enabled
 from engine.scope import Scope
 from engine.states import Snapshot
-from tests.house import START, House, TestIds, program
+from engine.testing import CountedIds
+from tests.house import START, House, program
 
 BROKEN = {"condition": "template", "value_template": "{{ 1 / 0 }}"}
 TRUE = {"condition": "template", "value_template": "{{ 1 < 2 }}"}
@@ -17,7 +18,7 @@ OFF = {"enabled": False}
 
 
 def scope(**variables: Any) -> Scope:
-    return Scope(variables, Snapshot(START, UTC, TestIds()))
+    return Scope(variables, Snapshot(START, UTC, CountedIds()))
 
 
 def judged(kind: str, *members: dict[str, Any]) -> Holds:

@@ -23,9 +23,10 @@ from engine.plugin import (
 )
 from engine.records import Changes, DueRecord, MemoryRecord
 from engine.states import Snapshot
-from tests.house import START, House, TestIds, TestLog, program, programs
+from engine.testing import CountedIds
+from tests.house import START, House, TestLog, program, programs
 
-VIEW = Snapshot(START, UTC, TestIds())
+VIEW = Snapshot(START, UTC, CountedIds())
 
 
 class Counting(Trigger):

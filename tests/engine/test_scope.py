@@ -8,13 +8,14 @@ import pytest
 from engine.records import EntityRecord
 from engine.scope import Scope, TemplateProblem
 from engine.states import Snapshot, States
-from tests.house import START, TestIds
+from engine.testing import CountedIds
+from tests.house import START
 
 ENTITIES = States([EntityRecord("sensor.x", "5", {"unit": "kg"}, START, START)])
 
 
 def scope(**variables: Any) -> Scope:
-    return Scope(variables, Snapshot(START, UTC, TestIds(), ENTITIES))
+    return Scope(variables, Snapshot(START, UTC, CountedIds(), ENTITIES))
 
 
 def test_templates_are_rendered_wherever_they_stand() -> None:

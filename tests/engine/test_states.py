@@ -4,7 +4,8 @@ from datetime import UTC, timedelta
 
 from engine.records import EntityRecord
 from engine.states import END_OF_TIME, Snapshot, States
-from tests.house import START, TestIds
+from engine.testing import CountedIds
+from tests.house import START
 
 LATER = START + timedelta(minutes=5)
 
@@ -38,12 +39,12 @@ def test_asking_changes_nothing_and_taking_does() -> None:
 
 def test_entities_below_a_prefix_come_by_name() -> None:
     states = States(EntityRecord(name, "x", {}, START, START) for name in ("job.b", "sensor.a", "job.a"))
-    view = Snapshot(START, UTC, TestIds(), states)
+    view = Snapshot(START, UTC, CountedIds(), states)
     assert [state.entity for state in view.entities("job.")] == ["job.a", "job.b"]
     assert view.state("job.c") is None
 
 
 def test_no_wait_lasts_longer_than_time() -> None:
-    view = Snapshot(START, UTC, TestIds())
+    view = Snapshot(START, UTC, CountedIds())
     assert view.after(timedelta(minutes=5)) == LATER
     assert view.after(timedelta.max) == END_OF_TIME

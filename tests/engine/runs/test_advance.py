@@ -9,14 +9,15 @@ from engine.records import Drop, DueRecord, EventRecord, InboxRecord, RunRecord,
 from engine.runs.advance import admitted, advance, begin, cancel, refused
 from engine.runs.course import Course, Means
 from engine.states import Snapshot
+from engine.testing import CountedIds
 from engine.values import Fact
-from tests.house import START, House, TestIds, acting, program
+from tests.house import START, House, acting, program
 
 MEANS = Means({})
 
 
 def view() -> Snapshot:
-    return Snapshot(START, UTC, TestIds())
+    return Snapshot(START, UTC, CountedIds())
 
 
 def event(**data: Any) -> EventRecord:

@@ -7,14 +7,15 @@ import pytest
 
 from engine.records import DueRecord, EffectRecord, InboxRecord
 from engine.runs.retry import LONGEST_WAIT, backoff, settled
+from engine.testing import CountedIds
 from engine.values import Accepted, Outcome, Refused, Unsure, Waiting
 from tests.engine.journal.records import effect
-from tests.house import START, TestIds
+from tests.house import START
 
 
 def written(outcome: Outcome, **fields: Any) -> tuple[dict[str, Any], list[Any]]:
     record: EffectRecord = effect("op", "intent")._replace(idempotent=False, **fields)
-    changes = settled(record, outcome, START, TestIds())
+    changes = settled(record, outcome, START, CountedIds())
     assert changes.expect[0].values == {"state": "intent"}
     return dict(changes.update[0].values), changes.put
 
@@ -49,7 +50,7 @@ def test_what_waits_is_due_when_the_outside_says_or_after_the_backoff() -> None:
 
 
 def test_what_is_safe_to_repeat_waits_instead_of_being_unsure() -> None:
-    changes = settled(effect("op", "intent"), Unsure("lost"), START, TestIds())
+    changes = settled(effect("op", "intent"), Unsure("lost"), START, CountedIds())
     assert changes.update[0].values["state"] == "waiting"
     assert changes.update[0].values["reason"] == "lost; it is safe to repeat"
 
