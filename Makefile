@@ -21,7 +21,7 @@ NO_PYTHON := rulewheel needs Python 3.11 or newer; there is no $(PYTHON) here. I
 python_trouble = $(shell $(PYTHON) -c '$(TRY_PYTHON)' 2>/dev/null || echo '$(NO_PYTHON)')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test coverage bench kills lock clean
+.PHONY: help demo install test promises coverage bench kills lock clean
 
 help: ## Show what make can do here
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -47,6 +47,9 @@ bench: $(VENV)/.installed-dev ## Print every other figure: webhooks beside a pee
 
 kills: $(VENV)/.installed-dev ## Kill the daemon 200 times while 2,000 events come in (some 3 minutes)
 	@$(BIN)/python -m benchmarks.kills
+
+promises: $(VENV)/.installed-dev ## Print the table of promises, each put to the proof (some 20 minutes)
+	@$(BIN)/python -m tests.promises
 
 lock: ## Write both lock files anew (needs uv)
 	@$(COMPILE) --output-file requirements.lock
