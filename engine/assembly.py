@@ -21,6 +21,8 @@ from engine.notices import Notices
 from engine.plugin import Action, Connection, Request
 from engine.poll import GIVEN_UP, Polls
 from engine.programs import Programs
+from engine.prune import Prune
+from engine.pulse import Pulse
 from engine.records import (
     Changes,
     CommandRecord,
@@ -38,6 +40,7 @@ from engine.rules.model import Program
 from engine.rules.program import is_off
 from engine.runs.course import Means
 from engine.runs.limits import Room
+from engine.settings import Keep
 from engine.states import States
 from engine.values import Fact, Json
 from engine.wake import Wake
@@ -62,6 +65,7 @@ class Ports:
     zone: tzinfo = UTC
     test_to: str | None = None
     places: int = 64
+    keep: Keep = field(default_factory=lambda: Keep({}))
 
 
 @dataclass(slots=True)
@@ -94,6 +98,7 @@ class Engine:
         self.wakes = wakes
         journal, clock, ids, log = ports.journal, ports.clock, ports.ids, ports.log
         self.states = States()
+        self.pulse = Pulse(clock)
         self.matcher = Matcher()
         self.notices = Notices(journal, clock, log)
         self._kept = Programs(journal, ports.rebuild, self.notices)
@@ -132,6 +137,7 @@ class Engine:
             wakes.effects,
             log,
         )
+        self.prune = Prune(journal, self.states, clock, ports.keep, ports.alarm, log)
         self._join()
 
     def _join(self) -> None:
@@ -286,6 +292,7 @@ class Engine:
             ("effects", self.wakes.effects, self.effects.work),
             ("due", self.due.wake, self.due.work),
             ("polls", self.polls.wake, self.polls.work),
+            ("prune", self.prune.wake, self.prune.work),
         ]
 
     async def _run(self, name: str, wake: Wake[Any], work: Part) -> None:
@@ -293,7 +300,8 @@ class Engine:
         while True:
             await wake.wait()
             try:
-                await work()
+                with self.pulse.beat(name):
+                    await work()
                 await self.notices.clear(prefix)
             except Exception as error:
                 await self._report(prefix, name, error)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -46,6 +47,7 @@ MODES = ("queued", "single", "restart", "parallel")
 SETTINGS_FILE = "rulewheel.yaml"
 SECRETS_FILE = "secrets.yaml"
 _LARGEST_PORT = 65535
+LEAST_SEEN = timedelta(days=8)
 
 
 def _zone(value: Json) -> str:
@@ -65,14 +67,25 @@ def _address(value: Json) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _long_enough(value: Json) -> timedelta:
+    found = DURATION.read(value)
+    if found < LEAST_SEEN:
+        raise ValueError("expected at least 8 days: a sender may repeat an event for that long")
+    return found
+
+
 ZONE: Kind[str] = Kind('a time zone such as "Asia/Kolkata"', {"type": "string"}, _zone)
 ADDRESS: Kind[tuple[str, int]] = Kind('a host and a port, such as "127.0.0.1:8321"', {"type": "string"}, _address)
+
+
+SEEN: Kind[timedelta] = Kind("a duration of at least 8 days: {days: 8}", DURATION.schema, _long_enough)
 
 
 class Listen(Block):
     """Where the daemon listens."""
 
     webhooks = optional(ADDRESS, "Host and port for webhooks; 127.0.0.1 is this machine only")
+    health = optional(ADDRESS, "Host and port for /healthz and /readyz, for monitoring; keep it on this machine")
 
 
 class Defaults(Block):
@@ -81,6 +94,14 @@ class Defaults(Block):
     mode = default(choice(*MODES), "queued", "What happens when a rule is still running")
     max = optional(integer(2, 100_000), "How many runs of one rule may wait or run at once")
     valid_for = optional(DURATION, "How long after it was due a message may still be sent")
+
+
+class Keep(Block):
+    """How long what is over is kept; then it is removed."""
+
+    runs = default(DURATION, timedelta(days=30), "Runs that ended well, with their steps and sends")
+    failures = default(DURATION, timedelta(days=90), "Runs that failed or were cancelled, and problems that cleared")
+    seen = default(SEEN, timedelta(days=8), "Identities of events, by which one that comes again is recognised")
 
 
 class Host(Block):
@@ -100,6 +121,7 @@ class SettingsFile(Block):
     state = default(TEXT, "state", "The folder in which the journal is kept, or its file")
     time_zone = default(ZONE, "UTC", "The time zone in which rules name times")
     listen = default(MAPPING, {}, "Where the daemon listens")
+    keep = default(MAPPING, {}, "How long what is over is kept")
     defaults = default(MAPPING, {}, "What a rule has when it does not say otherwise")
     sending = optional(choice("test", "live"), "test: every message goes to test_to; live: to whom the rule says")
     test_to = optional(PHONE, "Your own number, to which every message goes while sending is test")
@@ -118,6 +140,8 @@ class Settings:
     time_zone: str = "UTC"
     connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     webhooks: tuple[str, int] | None = None
+    health: tuple[str, int] | None = None
+    keep: Keep = field(default_factory=lambda: Keep({}))
     defaults: Defaults = field(default_factory=lambda: Defaults({}))
     sending: Literal["test", "live"] = "test"
     test_to: str | None = None
@@ -213,6 +237,7 @@ class _Reading:
     def _typed(self, file: SettingsFile, registry: Registry) -> Settings:
         listen = Listen(file.listen) if self._block(Listen, file.listen, ("listen",)) else Listen({})
         defaults = Defaults(file.defaults) if self._block(Defaults, file.defaults, ("defaults",)) else Defaults({})
+        keep = Keep(file.keep) if self._block(Keep, file.keep, ("keep",)) else Keep({})
         folder = self.path.resolve().parent
         return Settings(
             file=str(self.path),
@@ -222,6 +247,8 @@ class _Reading:
             time_zone=file.time_zone,
             connections=file.connections,
             webhooks=listen.webhooks,
+            health=listen.health,
+            keep=keep,
             defaults=defaults,
             sending="live" if file.sending == "live" else "test",
             test_to=file.test_to,

@@ -90,6 +90,20 @@ def test_settings_are_typed_and_paths_are_relative_to_the_file(folder: Path) -> 
     assert settings.hosts["localhost"]["secrets"] == []
 
 
+def test_it_is_said_how_long_what_is_over_is_kept(folder: Path) -> None:
+    keep = well(folder, WELL + "keep: {runs: {days: 10}, seen: {days: 20}}\nlisten: {health: 127.0.0.1:8322}\n")
+    assert (keep.keep.runs, keep.keep.failures, keep.keep.seen) == (timedelta(10), timedelta(90), timedelta(20))
+    assert keep.health == ("127.0.0.1", 8322)
+    assert well(folder, WELL).keep.runs == timedelta(30)
+
+
+def test_identities_are_kept_for_as_long_as_senders_may_repeat_them(folder: Path) -> None:
+    problem = sole(folder, WELL + "keep: {seen: {days: 7}}\n")
+    assert problem.place is not None
+    assert problem.place.line == 2
+    assert "at least 8 days" in str(problem) + problem.expected
+
+
 def test_what_is_not_said_has_a_default(folder: Path) -> None:
     settings = well(folder, WELL)
 
