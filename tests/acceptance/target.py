@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
@@ -28,6 +28,7 @@ class Target:
     def __init__(self, seed: int = 0, *, refused: float = 0.0, lost: float = 0.0, most_ms: float = 0.0) -> None:
         self.calls: list[Call] = []
         self.url = ""
+        self.on_call: Callable[[Call], None] = lambda call: None
         self._writers: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[None]] = set()
         self._random = Random(f"target/{seed}")
@@ -71,6 +72,7 @@ class Target:
             writer.write(_REFUSED)
         else:
             self.calls.append(Call(headers.get("idempotency-key", ""), body))
+            self.on_call(self.calls[-1])
             await self._pause()
             if chance < self._refused + self._lost:
                 return False
