@@ -64,7 +64,7 @@ MISTAKES: tuple[Callable[[random.Random, list[str]], None], ...] = (
 )
 
 
-def _with_mistakes(chance: random.Random) -> str:
+def with_mistakes(chance: random.Random) -> str:
     lines = chance.choice(GOOD).splitlines()
     for _ in range(chance.choice((1, 1, 2, 3, 6))):
         if lines:
@@ -78,7 +78,7 @@ def test_any_mistake_gets_an_answer_soon() -> None:
     print(f"seed {seed}")
     slowest, wrong = 0.0, 0
     for _ in range(COUNT):
-        text = _with_mistakes(chance)
+        text = with_mistakes(chance)
         began = time.perf_counter()
         book = make_book([RuleFile("a.yaml", text.encode())], Shelf(KNOWN), {})
         for problem in book.problems:
