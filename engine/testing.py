@@ -376,7 +376,7 @@ class World:
     async def advance(self, seconds: float) -> None:
         """Lets time pass; what is due happens in order, each at its time."""
         end = self.clock.now() + timedelta(seconds=seconds)
-        while (at := self._next()) is not None and at <= end:
+        while (at := self.next()) is not None and at <= end:
             self._move_to(at)
             await self._settle()
         self._move_to(end)
@@ -411,6 +411,8 @@ class World:
         if self._has_started:
             await self._read_rules()
             await self.engine.started()
+        for command in await self.journal.commands():
+            await self.engine.carry_out(command)
         await self._settle()
 
     @property
@@ -439,6 +441,10 @@ class World:
     def calls(self) -> list[Call]:
         """The calls of all stubs, in order."""
         return self._stubs.calls
+
+    def next(self) -> datetime | None:
+        """When something happens next by itself; None when nothing ever does."""
+        return min((at for at in (self.alarm.next(), self.clock.next()) if at is not None), default=None)
 
     def events(self, event_type: str) -> list[Event]:
         """The engine's events of this type since the world began, in order."""
@@ -553,9 +559,6 @@ class World:
             elif loop.time() > until:
                 raise RuntimeError("a call waits for something other than the world's clock")
             await asyncio.sleep(0)
-
-    def _next(self) -> datetime | None:
-        return min((at for at in (self.alarm.next(), self.clock.next()) if at is not None), default=None)
 
     def _move_to(self, at: datetime) -> None:
         self.clock.move(max(timedelta(0), at - self.clock.now()))

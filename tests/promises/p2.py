@@ -1,0 +1,53 @@
+"""P2, a run goes on where it stopped: made-up programs, a death at every place there is, compared with no death."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.promises.figure import Figure, Stopwatch, new_seed
+from tests.promises.world import Verdict, enumerate_deaths
+
+SHORT = (15, 20)
+LONG = (210, None)
+"""Programs, and how many of their deaths (None: all)."""
+DISK_SHORT = (3, 4)
+DISK_LONG = (60, 12)
+"""The same with a state file, of which a death leaves any part of what was not synced."""
+UNDEFENDED = range(1, 9)
+SHOWN = 5
+
+
+def run(long: bool, *, defended: bool = True) -> Figure:
+    """Runs that went another way than undisturbed, and whatever went out twice, over all deaths of all programs."""
+    watch, first = Stopwatch(), new_seed()
+    if not defended:
+        return _figure(asyncio.run(_all(UNDEFENDED, SHORT[1], remembers=False)), watch, UNDEFENDED[0])
+    (programs, most), (on_disk, most_on_disk) = (LONG, DISK_LONG) if long else (SHORT, DISK_SHORT)
+    verdicts = asyncio.run(_all(range(first, first + programs), most))
+    with tempfile.TemporaryDirectory(prefix="rulewheel-") as folder:
+        verdicts += asyncio.run(_all(range(first, first + on_disk), most_on_disk, disk=Path(folder)))
+    return _figure(verdicts, watch, first)
+
+
+async def _all(
+    seeds: Iterable[int], most: int | None, *, remembers: bool = True, disk: Path | None = None
+) -> list[Verdict]:
+    return [await enumerate_deaths(seed, most=most, remembers=remembers, disk=disk) for seed in seeds]
+
+
+def _figure(verdicts: list[Verdict], watch: Stopwatch, first: int) -> Figure:
+    broken = sum(bool(verdict.faults) for verdict in verdicts)
+    return Figure("P2", sum(verdict.plays for verdict in verdicts), broken, watch.seconds, first, _note(verdicts))
+
+
+def _note(verdicts: list[Verdict]) -> str:
+    faults = [f"seed {verdict.seed}: {fault}" for verdict in verdicts for fault in verdict.faults]
+    if faults:
+        return "; ".join(faults[:SHOWN])
+    used = Counter(name for verdict in verdicts for name in verdict.constructs)
+    calls = sum(verdict.calls for verdict in verdicts)
+    return f"{len(verdicts)} programs of {len(used)} constructs, {calls} calls undisturbed; a death at every place"

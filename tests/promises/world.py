@@ -1,0 +1,309 @@
+"""A simulated world from a seed: a story is played undisturbed, then with a death at every place there is.
+
+`python -m tests.promises.world SEED` plays one story again and tells what went wrong in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache, partial
+from pathlib import Path
+from random import Random
+
+from connections.chakra.simulator import Linear
+from engine.journal.api import JournalError
+from engine.journal.memory import MemoryJournal
+from engine.plugin import Request
+from engine.records import Changes, Drop, DueRecord, EffectRecord, EventRecord, RunRecord
+from engine.settings import Settings
+from engine.testing import World
+from engine.values import Json
+from tests.promises.disk import PerilousDisk
+from tests.promises.peril import Death, Door, PerilousJournal, Power, points
+from tests.promises.programs import Deed, Story, story
+
+ENDED_BY_ITSELF = ("finished", "aborted", "error", "cancelled", "unsure", "expired")
+OUTCOMES = {*ENDED_BY_ITSELF, "failed_conditions", "failed_single", "failed_max_runs"}
+OPEN = ("queued", "intent", "waiting")
+CALM = ("queued", "parallel")
+
+Name = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a run came to: its outcome, whether a death left an effect of it unsure, and the event it handled."""
+
+    outcome: str
+    unsure: bool
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a story ended: runs by rule and event, calls by op_id and by what they asked for, and what is left open."""
+
+    runs: dict[Name, list[Told]]
+    events: Counter[Name]
+    performed: Counter[str]
+    asked: Counter[tuple[str, str]]
+    left: list[str]
+    groups: list[int]
+    calls: int
+    deaths: int
+
+
+@cache
+def settings() -> Settings:
+    """The settings of every world here, so that plugins are looked for once."""
+    return World().settings
+
+
+class Player:
+    """Plays one story in one world, through every death."""
+
+    def __init__(
+        self, told: Story, deaths: Sequence[Death] = (), *, remembers: bool = True, disk: Path | None = None
+    ) -> None:
+        self.story = told
+        self.power = Power(deaths)
+        self.remembers = remembers
+        journal = PerilousJournal(MemoryJournal(), self.power)
+        self.front = PerilousDisk(disk, self.power, Random(f"{told.seed}/{deaths}")) if disk else journal
+        self.performed: list[tuple[str, Request]] = []
+        self._tries: Counter[str] = Counter()
+
+    async def play(self) -> Ending:
+        """The whole story, and how it ended."""
+        world = World(settings=replace(settings()), journal=self.front)
+        async with world:
+            self._furnish(world)
+            await self._surely(world, lambda: world.load({"rules.yaml": self.story.text}))
+            assert not world.problems, [problem.text for problem in world.problems]
+            for deed in self.story.deeds:
+                await self._do(world, deed)
+            ending = await self._ending()
+        await self.front.inner.close()
+        return ending
+
+    def _furnish(self, world: World) -> None:
+        world.stub("test.ok", response={"well": True})
+        world.stub("test.slow", takes=20)
+        world.stub("test.refuse", refuses="never")
+        world.stub("test.flaky", refuses=self._at_first)
+        world.stub("test.crash", crashes=True)
+        world.stub("test.set", sets={"sensor.test": "set"})
+        for name, connection in list(world.connections.items()):
+            world.connections[name] = Door(connection, self.power, self.performed)
+
+    def _at_first(self, data: Json) -> str | None:
+        key = f"{data['step']} {data['n']}"
+        self._tries[key] += 1
+        return "not yet" if self._tries[key] < 2 else None
+
+    async def _do(self, world: World, deed: Deed) -> None:
+        name, data = deed.name, deed.data
+        if deed.kind == "advance":
+            await self._pass_time(world, world.now + timedelta(seconds=data))
+        elif deed.kind == "fire":
+            await self._once(world, lambda: world.fire(name, data))
+        elif deed.kind == "webhook":
+            await self._once(world, lambda: world.webhook(name, json=data))
+        elif deed.kind == "job":
+            world.simulator.jobs.add(name, 10, Linear(seconds=data, errors=0.5))
+            await self._surely(world, lambda: world.set_state(f"job.{name}", "watched"))
+        elif deed.kind == "switch":
+            await self._surely(world, lambda: world.turn_off(name))
+            await self._surely(world, lambda: world.turn_on(name))
+
+    async def _pass_time(self, world: World, end: datetime) -> None:
+        """Step by step, so that no time passes for who has died."""
+        while world.now < end:
+            following = min(world.next() or end, end)
+            await self._surely(world, partial(_advance, world, following))
+
+    async def _once(self, world: World, act: Callable[[], object]) -> None:
+        """Something that its sender repeats until it is told that it arrived."""
+        before = self.front.facts
+        while await self._dies(world, act) and self.front.facts == before:
+            pass
+
+    async def _surely(self, world: World, act: Callable[[], object]) -> None:
+        """Something that may be done again as often as one likes."""
+        while await self._dies(world, act):
+            pass
+
+    async def _dies(self, world: World, act: Callable[[], object]) -> bool:
+        """Does it; after a death everything starts again, and the answer is true."""
+        died = await self._struck(act)
+        again = died
+        while again:
+            self.power.begin()
+            await self.front.revive()
+            if not self.remembers:
+                await self._forget()
+            again = await self._struck(lambda: world.restart(self.front))
+        return died
+
+    async def _struck(self, act: Callable[[], object]) -> bool:
+        try:
+            await act()  # type: ignore[misc]  # each gives what can be awaited
+        except (JournalError, asyncio.CancelledError):
+            if not self.power.is_off:
+                raise
+        return self.power.is_off
+
+    async def _forget(self) -> None:
+        """What a rulewheel would lose whose delays are timers in memory."""
+        rows = [row for row in await self.front.inner.dues("") if row.kind in ("run", "hold")]
+        await self.front.inner.commit(Changes(drop=[Drop(DueRecord, (row.key,)) for row in rows]))
+
+    async def _ending(self) -> Ending:
+        runs: dict[Name, list[Told]] = {}
+        events: Counter[Name] = Counter()
+        effects: dict[str, list[EffectRecord]] = {}
+        performed = Counter(op_id for op_id, _ in self.performed)
+        for effect in await self.front.inner.sends(limit=1_000_000):
+            effects.setdefault(effect.run, []).append(effect)
+        left = [f"effect {e.operation} {e.state}" for each in effects.values() for e in each if e.state in OPEN]
+        for run in reversed(await self.front.inner.runs(limit=1_000_000)):
+            name = await self._name(run)
+            unsure = [e for e in effects.get(run.id, []) if e.state == "unsure"]
+            crashed = any(e.operation != "test.crash" or not performed[e.op_id] for e in unsure)
+            runs.setdefault(name, []).append(Told(run.outcome, crashed))
+            events[name] += 1
+            left += [f"run of {name} is {run.state}"] if run.state != "done" else []
+        left += [f"event for {event.rule}" for event in await self.front.inner.new_events(1000)]
+        left += [f"message for {row.run}" for row in await self.front.inner.inbox(1000)]
+        left += [row.key for row in await self.front.inner.dues("") if row.kind not in ("schedule", "settle")]
+        asked = Counter((request.operation, str(_asked(request))) for _, request in self.performed)
+        power = self.power
+        return Ending(runs, events, performed, asked, left, power.groups, power.calls, power.times_off)
+
+    async def _name(self, run: RunRecord) -> Name:
+        event = await self.front.inner.get(EventRecord, (run.event,))
+        assert event is not None
+        data = event.data
+        told = (data.get("event") or {}).get("data") or data.get("json") or {}
+        job = (data.get("job") or {}).get("id")
+        return run.rule, str(told.get("n") or job or data.get("now") or event.id)
+
+
+async def _advance(world: World, to: datetime) -> None:
+    await world.advance(max(0.0, (to - world.now).total_seconds()))
+
+
+def _asked(request: Request) -> Json:
+    return dict(sorted(request.body.items()))
+
+
+class Comparison:
+    """What is wrong with an ending, beside the undisturbed one."""
+
+    def __init__(self, told: Story, calm: Ending, struck: Ending) -> None:
+        self._story = told
+        self._calm = calm
+        self._struck = struck
+        self._tainted = self._taint()
+
+    def faults(self) -> Iterator[str]:
+        """One sentence for each promise that was broken."""
+        for op_id, count in self._struck.performed.items():
+            if count > 1:
+                yield f"the operation {op_id[-6:]} went out {count} times"
+        yield from (f"left open: {each}" for each in self._struck.left)
+        for name, runs in self._struck.runs.items():
+            if len(runs) > 1:
+                yield f"{name} was handled {len(runs)} times"
+            if runs[0].outcome not in OUTCOMES:
+                yield f"{name} ended as {runs[0].outcome!r}"
+        for name in self._calm.runs:
+            yield from self._of_run(name)
+        yield from self._of_calls()
+
+    def _of_run(self, name: Name) -> Iterator[str]:
+        _, event = name
+        found = self._struck.runs.get(name)
+        if found is None:
+            if "/" not in event or not self._tainted:
+                yield f"{name} was never handled"
+        elif not self._is_loose(name) and not found[0].unsure and found[0].outcome != self._calm.runs[name][0].outcome:
+            yield f"{name} ended as {found[0].outcome}, undisturbed as {self._calm.runs[name][0].outcome}"
+
+    def _is_loose(self, name: Name) -> bool:
+        """Whether its outcome may rightly be another one, because an unsure send before it took its time."""
+        rule, _ = name
+        body = self._story.rules[rule]
+        is_calm = body["mode"] in CALM and "max" not in body
+        is_timed = "job.entries" in str(body["triggers"])
+        return not is_calm and (rule in self._tainted or is_timed)
+
+    def _of_calls(self) -> Iterator[str]:
+        """Nothing is asked for more often than undisturbed; nor less often, unless something became unsure."""
+        calm, struck = self._calm.asked, self._struck.asked
+        if not self._tainted and not any("job.entries" in str(body["triggers"]) for body in self._story.rules.values()):
+            for key in calm.keys() | struck.keys():
+                if calm[key] != struck[key]:
+                    yield f"{key} was asked for {struck[key]} times, undisturbed {calm[key]} times"
+            return
+        for key, count in struck.items():
+            if key in calm and count > calm[key]:
+                yield f"{key} was asked for {count} times, undisturbed {calm[key]} times"
+
+    def _taint(self) -> set[str]:
+        tainted = {rule for (rule, _), runs in self._struck.runs.items() if any(run.unsure for run in runs)}
+        for rule in sorted(self._story.chains):
+            if rule in tainted:
+                tainted |= self._story.chains[rule]
+        return tainted
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What came of one story: in how many plays, and each fault with the deaths that led to it."""
+
+    seed: int
+    plays: int
+    calls: int
+    faults: list[str]
+    constructs: frozenset[str]
+
+
+async def enumerate_deaths(
+    seed: int, *, most: int | None = None, remembers: bool = True, disk: Path | None = None
+) -> Verdict:
+    """Plays the story of the seed undisturbed, then once for every death (`most` of them, chosen by the seed).
+
+    With `disk`, a folder, the journal is a file, and a death leaves of what was not synced any part.
+    """
+    told = story(seed)
+    calm = await Player(told).play()
+    faults = [f"undisturbed: {each}" for each in calm.left]
+    random = Random(f"deaths/{seed}")
+    deaths = points(calm.groups, calm.calls, random)
+    if most is not None and len(deaths) > most:
+        deaths = random.sample(deaths, most)
+    for number, each in enumerate(deaths):
+        folder = disk / f"{seed}-{number}" if disk else None
+        try:
+            struck = await Player(told, each, remembers=remembers, disk=folder).play()
+        except Exception as error:
+            faults.append(f"{each}: {error!r}")
+            continue
+        faults += [f"{each}: {fault}" for fault in Comparison(told, calm, struck).faults()]
+    return Verdict(seed, len(deaths) + 1, calm.calls, faults, told.constructs)
+
+
+def main() -> None:
+    verdict = asyncio.run(enumerate_deaths(int(sys.argv[1])))
+    print(story(verdict.seed).text)
+    print(*story(verdict.seed).deeds, sep="\n")
+    print(f"{verdict.plays} plays, {len(verdict.faults)} faults", *verdict.faults[:40], sep="\n")
+
+
+if __name__ == "__main__":
+    main()
