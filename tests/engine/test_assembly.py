@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from engine.journal.memory import MemoryJournal
+from engine.plugin import Accepted
+from engine.records import Changes, CommandRecord
 from engine.values import Fact
-from tests.house import FailingJournal, House, PatientClock, TestLog, acting, program
+from tests.house import FailingJournal, House, Outside, PatientClock, TestLog, acting, program
 
 
 async def running(house: House) -> asyncio.Task[None]:
@@ -94,3 +96,69 @@ async def test_nothing_to_do_is_nothing_done() -> None:
     assert not await house.engine.work()
     house.engine.due.wake.say()
     assert not await house.engine.work()
+
+
+async def told(house: House, kind: str, rule: str = "r") -> CommandRecord:
+    """A command as a person leaves it."""
+    command = CommandRecord(house.ids.row_id(), kind, {"rule": rule}, house.clock.now())
+    await house.journal.commit(Changes(put=[command]))
+    await house.engine.carry_out(command)
+    await house.engine.work()
+    return command
+
+
+async def test_a_command_runs_a_rule_once_however_often_it_is_carried_out() -> None:
+    house = House()
+    await house.start(acting("- stop: done", conditions='["{{ false }}"]'))
+    command = await told(house, "trigger")
+    await house.engine.carry_out(command)
+    await house.engine.work()
+    assert [run.reason for run in await house.runs()] == ["done"]
+    assert await house.journal.commands() == []
+
+
+@pytest.mark.parametrize("kind", ["trigger", "turn-on", "turn-off"])
+async def test_a_command_about_a_rule_that_is_not_there_is_taken_away_and_logged(kind: str) -> None:
+    log = TestLog()
+    house = House(log=log)
+    await house.start(acting("- stop: done"))
+    await told(house, kind, "gone")
+    assert "a command names a rule that is not there" in log.said("warning")
+    assert await house.journal.commands() == []
+
+
+async def test_a_rule_that_was_switched_off_stays_off_after_a_restart_and_comes_back_when_switched_on() -> None:
+    house = House()
+    only = acting("- delay: 60")
+    await house.start(only)
+    await house.fire("go")
+    await told(house, "turn-off")
+    await house.fire("go")
+    assert await house.outcomes() == ["cancelled"]
+    house = house.again()
+    await house.start(only)
+    await house.fire("go")
+    assert [record.enabled for record in await house.journal.rules()] == [False]
+    for _ in range(2):
+        await told(house, "turn-on")
+    await house.fire("go")
+    assert await house.outcomes() == ["cancelled", "running"]
+
+
+async def test_switching_a_rule_off_ends_its_holds_and_its_triggers_memories() -> None:
+    text = """
+    - id: r
+      triggers: [{trigger: job.entries, job: j7, status: ERROR, above: 2, for: 60}]
+      actions: [{stop: done}]
+    """
+    answer = Accepted({"id": "j7", "counts": {"ERROR": 5}, "total": 9, "state": "running"})
+    house = House(outside=Outside(lambda request: answer))
+    await house.start(program(text))
+    await house.advance(1)
+    assert len(await house.journal.dues("hold/")) == 1
+    await told(house, "turn-off")
+    assert await house.journal.dues("hold/") == []
+    assert await house.journal.memories() == []
+    await told(house, "turn-on")
+    await house.advance(120)
+    assert await house.runs() == []

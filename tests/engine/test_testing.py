@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -330,3 +333,16 @@ async def test_a_world_without_a_simulator_says_so() -> None:
     async with World(plugins=("actions", "triggers", "http")) as world:
         with pytest.raises(LookupError, match="0 simulators"):
             _ = world.messages
+
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "testing.md"
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL))
+async def test_the_page_about_testing_shows_tests_that_pass(block: str) -> None:
+    shown: dict[str, Any] = {}
+    exec(compile(block, "testing.md", "exec"), shown)
+    found = [value for name, value in shown.items() if name.startswith("test_")]
+    assert found
+    for test in found:
+        await test()

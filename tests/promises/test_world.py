@@ -1,0 +1,46 @@
+"""The simulated world is a judge worth having: it repeats itself exactly, and it sees what a worse engine does."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.effects import Effects
+from engine.records import Changes, EffectRecord, Update
+from tests.promises.peril import Death
+from tests.promises.programs import story
+from tests.promises.world import Player, enumerate_deaths
+
+
+@pytest.mark.parametrize("seed", [2, 40])
+async def test_a_seed_tells_the_same_story_and_the_same_ending_each_time(seed: int) -> None:
+    assert story(seed) == story(seed)
+    deaths = (Death("sync", 9, 0.5), Death("sync", 2))
+    assert await Player(story(seed), deaths).play() == await Player(story(seed), deaths).play()
+
+
+def test_stories_hold_every_construct() -> None:
+    used = {name for seed in range(150) for name in story(seed).constructs}
+    modes = {"queued", "single", "restart", "parallel", "max", "per"}
+    steps = {"action", "send", "delay", "if", "choose", "variables", "stop", "event", "condition"}
+    triggers = {"webhook", "dedupe", "job.entries", "for", "time", "time_pattern", "cron", "event_data"}
+    conditions = {"template", "compare", "trigger", "and", "or", "not"}
+    keys = {"retry", "timeout", "continue_on_error", "response_variable", "enabled", "on_error", "valid_for"}
+    assert modes | steps | triggers | conditions | keys <= used
+
+
+async def test_an_engine_that_sends_again_what_was_under_way_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def again(self: Effects) -> int:
+        left = await self._journal.effects(("intent",), 1000)
+        values = {"state": "queued", "send_by": None}
+        update = [Update(EffectRecord, (effect.op_id,), values) for effect in left]
+        await self._journal.commit(Changes(update=update))
+        return 0
+
+    monkeypatch.setattr(Effects, "recover", again)
+    verdicts = [await enumerate_deaths(seed, most=20) for seed in range(3)]
+    assert any("went out 2 times" in fault for verdict in verdicts for fault in verdict.faults)
+
+
+async def test_an_engine_that_forgets_its_delays_is_caught() -> None:
+    verdicts = [await enumerate_deaths(seed, most=10, remembers=False) for seed in range(4)]
+    assert any("left open" in fault for verdict in verdicts for fault in verdict.faults)
