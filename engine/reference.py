@@ -8,11 +8,11 @@ from datetime import timedelta
 from inspect import cleandoc
 from typing import TypeVar
 
-from engine.template.functions import FILTERS, FUNCTIONS, TESTS
 from engine.plugin import Action, Block, Connection, Example, Field, Json, Trigger
 from engine.registry import Registry
 from engine.rules.schema import CONDITION_KINDS, STEP_KINDS, Branch, Condition, Retry, RuleKeys, Step, TriggerKeys
-from engine.settings import Defaults, Host, Keep, Listen, SettingsFile
+from engine.settings import Defaults, Host, Keep, Listen, NoticeKeys, SettingsFile
+from engine.template.functions import FILTERS, FUNCTIONS, TESTS
 
 P = TypeVar("P", bound=Action | Trigger | Connection)
 
@@ -82,6 +82,7 @@ def _settings(registry: Registry) -> Iterator[str]:
     yield from _keys("## Settings", SettingsFile, "The keys of `rulewheel.yaml`.")
     yield from _keys("### listen", Listen)
     yield from _keys("### keep", Keep)
+    yield from _keys("### notices", NoticeKeys)
     yield from _keys("### defaults", Defaults)
     yield from _keys("### hosts: one host", Host)
     for name, plugin in _by_name(registry.connections):

@@ -15,7 +15,7 @@ from engine.plugin import Action, Connection, Trigger
 from engine.problem import Problem, ProblemError, near
 
 GROUP = "rulewheel.plugins"
-OURS = ("actions", "chakra", "http", "triggers")
+OURS = ("actions", "chakra", "http", "mail", "triggers")
 _SKIPPED = frozenset({"commands", "simulator"})
 
 P = TypeVar("P", bound=Action | Trigger | Connection)

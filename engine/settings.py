@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from engine.field import (
     BOOLEAN,
@@ -25,6 +26,7 @@ from engine.field import (
     MAPPING,
     PHONE,
     TEXT,
+    URL,
     Block,
     FieldError,
     Kind,
@@ -38,9 +40,9 @@ from engine.judge import Fault, block_faults, found, stands_for_any, unknown_key
 from engine.plugin import Connection
 from engine.problem import Problem, ProblemError, near
 from engine.registry import OURS, Registry
-from engine.source.scalar import SecretRef
 from engine.secret import Secrets, read_secrets, unreadable
 from engine.source import Source, read
+from engine.source.scalar import SecretRef
 from engine.values import Json
 
 MODES = ("queued", "single", "restart", "parallel")
@@ -104,6 +106,15 @@ class Keep(Block):
     seen = default(SEEN, timedelta(days=8), "Identities of events, by which one that comes again is recognised")
 
 
+class NoticeKeys(Block):
+    """Who is told of problems that stay open, and of those that then clear: by mail, by a web call, or both."""
+
+    after = default(DURATION, timedelta(minutes=15), "How long a problem is open before it is told")
+    mail_to = optional(many(TEXT), "Who gets a mail; needs `mail` below `connections:`")
+    webhook = optional(URL, "The web address that is called with POST; its host needs an entry below `hosts:`")
+    headers = default(MAPPING, {}, "Headers of that call; a value may be a `!secret` that its host may get")
+
+
 class Host(Block):
     """What may be done with one host that rules call."""
 
@@ -122,6 +133,7 @@ class SettingsFile(Block):
     time_zone = default(ZONE, "UTC", "The time zone in which rules name times")
     listen = default(MAPPING, {}, "Where the daemon listens")
     keep = default(MAPPING, {}, "How long what is over is kept")
+    notices = default(MAPPING, {}, "Who is told of problems that stay open")
     defaults = default(MAPPING, {}, "What a rule has when it does not say otherwise")
     sending = optional(choice("test", "live"), "test: every message goes to test_to; live: to whom the rule says")
     test_to = optional(PHONE, "Your own number, to which every message goes while sending is test")
@@ -142,6 +154,7 @@ class Settings:
     webhooks: tuple[str, int] | None = None
     health: tuple[str, int] | None = None
     keep: Keep = field(default_factory=lambda: Keep({}))
+    notices: NoticeKeys = field(default_factory=lambda: NoticeKeys({}))
     defaults: Defaults = field(default_factory=lambda: Defaults({}))
     sending: Literal["test", "live"] = "test"
     test_to: str | None = None
@@ -238,6 +251,7 @@ class _Reading:
         listen = Listen(file.listen) if self._block(Listen, file.listen, ("listen",)) else Listen({})
         defaults = Defaults(file.defaults) if self._block(Defaults, file.defaults, ("defaults",)) else Defaults({})
         keep = Keep(file.keep) if self._block(Keep, file.keep, ("keep",)) else Keep({})
+        notices = self._notices(file)
         folder = self.path.resolve().parent
         return Settings(
             file=str(self.path),
@@ -249,6 +263,7 @@ class _Reading:
             webhooks=listen.webhooks,
             health=listen.health,
             keep=keep,
+            notices=notices,
             defaults=defaults,
             sending="live" if file.sending == "live" else "test",
             test_to=file.test_to,
@@ -256,6 +271,20 @@ class _Reading:
             plugins=tuple(file.plugins),
             secrets=self.secrets,
         )
+
+    def _notices(self, file: SettingsFile) -> NoticeKeys:
+        if not self._block(NoticeKeys, file.notices, ("notices",)):
+            return NoticeKeys({})
+        notices = NoticeKeys(file.notices)
+        if notices.mail_to and "mail" not in file.connections:
+            remedy = "write mail: below connections:, with host and from"
+            self._fault(Fault(("notices", "mail_to"), "no-connection", "there is no connection mail", remedy=remedy))
+        host = urlsplit(notices.webhook or "").hostname
+        if host and host not in {name.lower().partition(":")[0] for name in file.hosts}:
+            remedy = f"write {host}: below hosts:"
+            text = f"{host} is not among the hosts that may be called"
+            self._fault(Fault(("notices", "webhook"), "host-not-listed", text, remedy=remedy))
+        return notices
 
     def _registry(self, plugins: list[str]) -> Registry | None:
         try:

@@ -21,7 +21,7 @@ from tests.examples import come_true, undocumented
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 KNOWN = Known(Registry.discover(), hosts={"crm.example": {}})
-SECRETS = "chakra_token: x\nshop_key: x\ncrm_key: x\n"
+SECRETS = "chakra_token: x\nshop_key: x\ncrm_key: x\nsmtp_password: x\n"
 REST = {
     "triggers": "triggers: {trigger: webhook, webhook_id: go}\n",
     "actions": "actions: {delay: 1}\n",
