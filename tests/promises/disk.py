@@ -27,16 +27,10 @@ class PerilousDisk(PerilousJournal):
         self._synced = b""
         super().__init__(self._opened(), power)
 
-    @property
-    def facts(self) -> int:
-        """Events that are on disk."""
+    def knows(self, fact: str) -> bool:
         with closing(sqlite3.connect(self._path())) as looker:
-            found: int = looker.execute("SELECT count(*) FROM event").fetchone()[0]
-        return found
-
-    @facts.setter
-    def facts(self, count: int) -> None:
-        """They are counted on disk."""
+            found = looker.execute("SELECT count(*) FROM event WHERE data LIKE ?", (f'%"{fact}%',)).fetchone()
+        return bool(found[0])
 
     async def commit(self, changes: Changes) -> Done | Conflict:
         self._live()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -10,7 +11,7 @@ from typing import Any
 
 from engine.journal.api import Journal, JournalError
 from engine.plugin import Connection, Operation, Outcome, Request
-from engine.records import Changes, CommandRecord, Conflict, Done, EventRecord
+from engine.records import Changes, Conflict, Done, EventRecord
 
 SYNC, BEFORE, AFTER = "sync", "before", "after"
 
@@ -58,7 +59,7 @@ class PerilousJournal:
     def __init__(self, inner: Journal, power: Power) -> None:
         self.inner = inner
         self.power = power
-        self.facts = 0
+        self._events: list[str] = []
         self._waiting: list[tuple[Changes, asyncio.Future[Done | Conflict]]] = []
 
     async def commit(self, changes: Changes) -> Done | Conflict:
@@ -97,8 +98,12 @@ class PerilousJournal:
         except StopIteration as done:
             result: Done | Conflict = done.value
         if isinstance(result, Done):
-            self.facts += sum(isinstance(record, EventRecord | CommandRecord) for record in changes.put)
+            self._events += [json.dumps(record.data) for record in changes.put if isinstance(record, EventRecord)]
         return result
+
+    def knows(self, fact: str) -> bool:
+        """Whether an event was written that this fact gave rise to."""
+        return any(f'"{fact}' in event for event in self._events)
 
     def __getattr__(self, name: str) -> Any:
         self._live()

@@ -50,7 +50,7 @@ class Ending:
     runs: dict[Name, list[Told]]
     events: Counter[Name]
     performed: Counter[str]
-    asked: Counter[tuple[str, str]]
+    asked: Counter[tuple[str, str, str]]
     left: list[str]
     groups: list[int]
     calls: int
@@ -110,9 +110,9 @@ class Player:
         if deed.kind == "advance":
             await self._pass_time(world, world.now + timedelta(seconds=data))
         elif deed.kind == "fire":
-            await self._once(world, lambda: world.fire(name, data))
+            await self._once(world, data["n"], lambda: world.fire(name, data))
         elif deed.kind == "webhook":
-            await self._once(world, lambda: world.webhook(name, json=data))
+            await self._once(world, data["n"], lambda: world.webhook(name, json=data))
         elif deed.kind == "job":
             world.simulator.jobs.add(name, 10, Linear(seconds=data, errors=0.5))
             await self._surely(world, lambda: world.set_state(f"job.{name}", "watched"))
@@ -126,10 +126,9 @@ class Player:
             following = min(world.next() or end, end)
             await self._surely(world, partial(_advance, world, following))
 
-    async def _once(self, world: World, act: Callable[[], object]) -> None:
-        """Something that its sender repeats until it is told that it arrived."""
-        before = self.front.facts
-        while await self._dies(world, act) and self.front.facts == before:
+    async def _once(self, world: World, fact: str, act: Callable[[], object]) -> None:
+        """Something that its sender repeats until it has arrived; that it has, the sender is told by the test."""
+        while await self._dies(world, act) and not self.front.knows(fact):
             pass
 
     async def _surely(self, world: World, act: Callable[[], object]) -> None:
@@ -180,7 +179,8 @@ class Player:
         left += [f"event for {event.rule}" for event in await self.front.inner.new_events(1000)]
         left += [f"message for {row.run}" for row in await self.front.inner.inbox(1000)]
         left += [row.key for row in await self.front.inner.dues("") if row.kind not in ("schedule", "settle")]
-        asked = Counter((request.operation, str(_asked(request))) for _, request in self.performed)
+        rules = {effect.op_id: effect.rule for each in effects.values() for effect in each}
+        asked = Counter((rules[op_id], request.operation, str(_asked(request))) for op_id, request in self.performed)
         power = self.power
         return Ending(runs, events, performed, asked, left, power.groups, power.calls, power.times_off)
 
@@ -209,6 +209,7 @@ class Comparison:
         self._calm = calm
         self._struck = struck
         self._tainted = self._taint()
+        self._unsteady = self._swayed()
 
     def faults(self) -> Iterator[str]:
         """One sentence for each promise that was broken."""
@@ -226,40 +227,46 @@ class Comparison:
         yield from self._of_calls()
 
     def _of_run(self, name: Name) -> Iterator[str]:
-        _, event = name
-        found = self._struck.runs.get(name)
-        if found is None:
-            if "/" not in event or not self._tainted:
+        rule, event = name
+        calm, struck = self._calm.runs[name][0], self._struck.runs.get(name)
+        if struck is None:
+            if "/" not in event or not self._tainted | self._unsteady:
                 yield f"{name} was never handled"
-        elif not self._is_loose(name) and not found[0].unsure and found[0].outcome != self._calm.runs[name][0].outcome:
-            yield f"{name} ended as {found[0].outcome}, undisturbed as {self._calm.runs[name][0].outcome}"
-
-    def _is_loose(self, name: Name) -> bool:
-        """Whether its outcome may rightly be another one, because an unsure send before it took its time."""
-        rule, _ = name
-        body = self._story.rules[rule]
-        is_calm = body["mode"] in CALM and "max" not in body
-        is_timed = "job.entries" in str(body["triggers"])
-        return not is_calm and (rule in self._tainted or is_timed)
+        elif rule not in self._unsteady and not struck[0].unsure and struck[0].outcome != calm.outcome:
+            yield f"{name} ended as {struck[0].outcome}, undisturbed as {calm.outcome}"
 
     def _of_calls(self) -> Iterator[str]:
         """Nothing is asked for more often than undisturbed; nor less often, unless something became unsure."""
-        calm, struck = self._calm.asked, self._struck.asked
-        if not self._tainted and not any("job.entries" in str(body["triggers"]) for body in self._story.rules.values()):
-            for key in calm.keys() | struck.keys():
-                if calm[key] != struck[key]:
-                    yield f"{key} was asked for {struck[key]} times, undisturbed {calm[key]} times"
-            return
-        for key, count in struck.items():
-            if key in calm and count > calm[key]:
-                yield f"{key} was asked for {count} times, undisturbed {calm[key]} times"
+        for key in self._calm.asked.keys() | self._struck.asked.keys():
+            calm, struck = self._calm.asked[key], self._struck.asked[key]
+            if key[0] in self._unsteady:
+                continue
+            if key[0] in self._tainted and (struck <= calm or not calm):
+                continue
+            if struck != calm:
+                yield f"{key} was asked for {struck} times, undisturbed {calm} times"
 
     def _taint(self) -> set[str]:
-        tainted = {rule for (rule, _), runs in self._struck.runs.items() if any(run.unsure for run in runs)}
+        """Rules of which a death left a send unsure, and those that hear their events."""
+        return self._with_hearers(
+            {rule for (rule, _), runs in self._struck.runs.items() if any(run.unsure for run in runs)}
+        )
+
+    def _swayed(self) -> set[str]:
+        """Rules that refuse or replace runs, where chance, or a send that took its time, says which comes first."""
+        found = set()
+        for rule, body in self._story.rules.items():
+            is_calm = body["mode"] in CALM and "max" not in body
+            triggers = str(body["triggers"])
+            if not is_calm and (rule in self._tainted or "chain" in triggers or "job.entries" in triggers):
+                found.add(rule)
+        return self._with_hearers(found)
+
+    def _with_hearers(self, rules: set[str]) -> set[str]:
         for rule in sorted(self._story.chains):
-            if rule in tainted:
-                tainted |= self._story.chains[rule]
-        return tainted
+            if rule in rules:
+                rules |= self._story.chains[rule]
+        return rules
 
 
 @dataclass(slots=True)
