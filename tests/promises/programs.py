@@ -15,6 +15,12 @@ Node = dict[str, Any]
 STUBS = ("test.ok", "test.slow", "test.refuse", "test.flaky", "test.crash", "test.set")
 PHONES = ("+919876543210", "+14155550104", "+919812345678")
 DEPTH = 2
+FAULTS: tuple[Node, ...] = (
+    {"kind": "status", "status": 429, "retry_after": 5},
+    {"kind": "status", "status": 503},
+    {"kind": "refuse", "seconds": 20},
+    {"kind": "latency", "at": "before_answer", "min_ms": 4000},
+)
 
 EVENT = {"n": "{{ trigger.event.data.n }}", "k": "{{ trigger.event.data.k }}"}
 WEBHOOK = {"n": "{{ trigger.json.n }}", "k": "{{ trigger.json.k }}"}
@@ -24,7 +30,7 @@ TIME = {"n": "{{ trigger.now }}", "k": 2}
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One thing that happens: `kind` is fire, webhook, job, set, trigger, switch or advance."""
+    """One thing that happens: `kind` is fire, webhook, job, fault, switch (a rule off and on) or advance."""
 
     kind: str
     name: str = ""
@@ -216,7 +222,12 @@ class Author:
         if "job.entries" in kinds and self._chance(0.5):
             return Deed("job", f"job-{number}", self.random.choice((0, 60)))
         if self._chance(0.1):
-            return Deed("switch", self._use("turned off and on") and f"r{self.random.randrange(1)}")
+            self._use("turned off and on")
+            return Deed("switch", "r0")
+        if self._chance(0.3):
+            fault = self.random.choice(FAULTS)
+            self._use(f"fault {fault['kind']}")
+            return Deed("fault", data={"match": "messages", "times": 1, **fault})
         return Deed("fire", "go", told)
 
 

@@ -38,7 +38,7 @@ async def test_an_engine_that_sends_again_what_was_under_way_is_caught(monkeypat
 
     monkeypatch.setattr(Effects, "recover", again)
     verdicts = [await enumerate_deaths(seed, most=20) for seed in range(3)]
-    assert any("went out 2 times" in fault for verdict in verdicts for fault in verdict.faults)
+    assert any("was done 2 times" in fault for verdict in verdicts for fault in verdict.faults)
 
 
 async def test_an_engine_that_forgets_its_delays_is_caught() -> None:

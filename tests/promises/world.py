@@ -21,7 +21,7 @@ from engine.journal.memory import MemoryJournal
 from engine.plugin import Request
 from engine.records import Changes, Drop, DueRecord, EffectRecord, EventRecord, RunRecord
 from engine.settings import Settings
-from engine.testing import World
+from engine.testing import STUBS, World
 from engine.values import Json
 from tests.promises.disk import PerilousDisk
 from tests.promises.peril import Death, Door, PerilousJournal, Power, points
@@ -45,12 +45,12 @@ class Told:
 
 @dataclass(slots=True)
 class Ending:
-    """How a story ended: runs by rule and event, calls by op_id and by what they asked for, and what is left open."""
+    """How a story ended: runs by rule and event, what was done, by op_id and by rule, and what is left open."""
 
     runs: dict[Name, list[Told]]
     events: Counter[Name]
     performed: Counter[str]
-    asked: Counter[tuple[str, str, str]]
+    asked: Counter[tuple[str, str]]
     left: list[str]
     groups: list[int]
     calls: int
@@ -82,6 +82,7 @@ class Player:
         world = World(settings=replace(settings()), journal=self.front)
         async with world:
             self._furnish(world)
+            self._simulator = world.simulator
             await self._surely(world, lambda: world.load({"rules.yaml": self.story.text}))
             assert not world.problems, [problem.text for problem in world.problems]
             for deed in self.story.deeds:
@@ -116,6 +117,8 @@ class Player:
         elif deed.kind == "job":
             world.simulator.jobs.add(name, 10, Linear(seconds=data, errors=0.5))
             await self._surely(world, lambda: world.set_state(f"job.{name}", "watched"))
+        elif deed.kind == "fault":
+            world.simulator.faults.add(data)
         elif deed.kind == "switch":
             await self._surely(world, lambda: world.turn_off(name))
             await self._surely(world, lambda: world.turn_on(name))
@@ -165,24 +168,30 @@ class Player:
         runs: dict[Name, list[Told]] = {}
         events: Counter[Name] = Counter()
         effects: dict[str, list[EffectRecord]] = {}
-        performed = Counter(op_id for op_id, _ in self.performed)
+        begun = {op_id for op_id, _ in self.performed}
         for effect in await self.front.inner.sends(limit=1_000_000):
             effects.setdefault(effect.run, []).append(effect)
         left = [f"effect {e.operation} {e.state}" for each in effects.values() for e in each if e.state in OPEN]
         for run in reversed(await self.front.inner.runs(limit=1_000_000)):
             name = await self._name(run)
             unsure = [e for e in effects.get(run.id, []) if e.state == "unsure"]
-            crashed = any(e.operation != "test.crash" or not performed[e.op_id] for e in unsure)
+            crashed = any(e.operation != "test.crash" or e.op_id not in begun for e in unsure)
             runs.setdefault(name, []).append(Told(run.outcome, crashed))
             events[name] += 1
             left += [f"run of {name} is {run.state}"] if run.state != "done" else []
         left += [f"event for {event.rule}" for event in await self.front.inner.new_events(1000)]
         left += [f"message for {row.run}" for row in await self.front.inner.inbox(1000)]
         left += [row.key for row in await self.front.inner.dues("") if row.kind not in ("schedule", "settle")]
+        accepted = [(each.op_id, f"{each.to}: {each.rendered}") for each in self._simulator.messages]
+        done = [(op_id, f"{request.operation}: {_asked(request)}") for op_id, request in self._stubbed()]
+        performed = Counter(op_id for op_id, _ in [*done, *accepted])
         rules = {effect.op_id: effect.rule for each in effects.values() for effect in each}
-        asked = Counter((rules[op_id], request.operation, str(_asked(request))) for op_id, request in self.performed)
+        asked = Counter((rules[op_id], what) for op_id, what in [*done, *accepted])
         power = self.power
         return Ending(runs, events, performed, asked, left, power.groups, power.calls, power.times_off)
+
+    def _stubbed(self) -> list[tuple[str, Request]]:
+        return [(op_id, request) for op_id, request in self.performed if request.connection == STUBS]
 
     async def _name(self, run: RunRecord) -> Name:
         event = await self.front.inner.get(EventRecord, (run.event,))
@@ -215,7 +224,7 @@ class Comparison:
         """One sentence for each promise that was broken."""
         for op_id, count in self._struck.performed.items():
             if count > 1:
-                yield f"the operation {op_id[-6:]} went out {count} times"
+                yield f"the operation {op_id[-6:]} was done {count} times"
         yield from (f"left open: {each}" for each in self._struck.left)
         for name, runs in self._struck.runs.items():
             if len(runs) > 1:
@@ -236,7 +245,7 @@ class Comparison:
             yield f"{name} ended as {struck[0].outcome}, undisturbed as {calm.outcome}"
 
     def _of_calls(self) -> Iterator[str]:
-        """Nothing is asked for more often than undisturbed; nor less often, unless something became unsure."""
+        """Nothing is done more often than undisturbed; nor less often, unless something became unsure."""
         for key in self._calm.asked.keys() | self._struck.asked.keys():
             calm, struck = self._calm.asked[key], self._struck.asked[key]
             if key[0] in self._unsteady:
@@ -244,7 +253,7 @@ class Comparison:
             if key[0] in self._tainted and (struck <= calm or not calm):
                 continue
             if struck != calm:
-                yield f"{key} was asked for {struck} times, undisturbed {calm} times"
+                yield f"{key} was done {struck} times, undisturbed {calm} times"
 
     def _taint(self) -> set[str]:
         """Rules of which a death left a send unsure, and those that hear their events."""
