@@ -1,18 +1,18 @@
 """The process: opens the state, joins the engine, listens, reloads on change, and stops as it should.
 
-SIGTERM and SIGINT finish the calls under way; SIGHUP reads the rules again.
+SIGTERM and SIGINT finish the calls under way, a second one ends at once; SIGHUP reads the rules again. A service
+manager is told of all this, and its watchdog is fed only while every part gets on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from engine.assembly import Engine, Ports
 from engine.clock import Clock, Ids, SystemClock, SystemIds
@@ -22,6 +22,7 @@ from engine.journal.sqlite import SqliteJournal
 from engine.log import Log
 from engine.plugin import Connection, Tools
 from engine.problem import Problem, ProblemError
+from engine.readiness import Readiness
 from engine.records import ProgramRecord
 from engine.rules.book import read_tree
 from engine.rules.known import Known
@@ -30,10 +31,13 @@ from engine.rules.program import program_from_record
 from engine.settings import Settings
 from engine.tree import Tree, last_programs
 from engine.values import Fact
+from engine.web.health import HealthApp
 from engine.web.key import webhook_key
+from engine.web.listener import listen
 from engine.web.webhooks import WebhookApp
 
 COMMANDS_EVERY = timedelta(seconds=1)
+LOOK_EVERY = timedelta(seconds=30)
 STABLE_MS = 500
 STOP_SECONDS = 15.0
 
@@ -47,6 +51,7 @@ class Daemon:
         self.clock: Clock = SystemClock()
         self.ids: Ids = SystemIds(self.clock)
         self._on_ready = on_ready or (lambda port: None)
+        self.readiness = Readiness.of(os.environ)
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._connections: dict[str, Connection] = {}
@@ -67,6 +72,8 @@ class Daemon:
             alarm = SchedulerAlarm()
             stack.callback(alarm.close)
             self.engine = Engine(self._ports(journal, alarm))
+            self.health = HealthApp(self.engine.pulse, self.engine.notices, self.clock)
+            await self._tell_health(stack)
             await self.engine.start()
             last = await last_programs(journal, self._rebuilt, self.log)
             self._tree = Tree(partial(read_tree, self.settings.rules), Known.of(self.settings), last)
@@ -91,6 +98,7 @@ class Daemon:
             rebuild=self._rebuilt,
             zone=self.settings.zone,
             test_to=self.settings.test_to if self.settings.sending == "test" else None,
+            keep=self.settings.keep,
         )
 
     def _rebuilt(self, record: ProgramRecord) -> Program:
@@ -128,38 +136,27 @@ class Daemon:
     async def _listen(self, stack: contextlib.AsyncExitStack) -> int | None:
         if self.settings.webhooks is None:
             return None
-        import uvicorn  # only where there is something to listen for: it costs start-up time
-
-        host, port = self.settings.webhooks
-        listener = _bound(host, port)
         key = webhook_key(self.settings.state_file.parent)
         app = WebhookApp(self.engine.intake, self.engine.matcher, key, self.log)
-        config = uvicorn.Config(
-            app,
-            http="httptools",
-            loop="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=int(STOP_SECONDS),
-        )
-        listening = asyncio.Event()
-        server = _server(uvicorn.Server, listening)(config)
-        task = asyncio.create_task(server.serve([listener]))
-        stack.push_async_callback(_ended, server, task)
-        await listening.wait()
-        return int(listener.getsockname()[1])
+        return await listen(stack, app, self.settings.webhooks, "webhooks")
+
+    async def _tell_health(self, stack: contextlib.AsyncExitStack) -> None:
+        if self.settings.health is not None:
+            await listen(stack, self.health, self.settings.health, "health")
 
     def _say_ready(self, port: int | None) -> None:
         sending = "test: every message goes to one number" if self.settings.sending == "test" else "live"
         self.log.info("ready", rules=len(self.engine.programs), webhooks=port, sending=sending)
+        self.health.ready = True
+        self.readiness.ready(self._status())
         self._on_ready(port)
 
+    def _status(self) -> str:
+        problems = len(self.engine.notices.open())
+        return f"{len(self.engine.programs)} rules, {problems} open problems"
+
     async def _until_stopped(self) -> None:
-        jobs = [self.engine.run(), self._reloads(), self._watched(), self._commands()]
+        jobs = [self.engine.run(), self._reloads(), self._watched(), self._commands(), self._feed()]
         tasks = [asyncio.create_task(job) for job in jobs]
         stopped = asyncio.create_task(self._stop.wait())
         try:
@@ -172,6 +169,8 @@ class Daemon:
             await asyncio.gather(stopped, *tasks, return_exceptions=True)
 
     async def _finish(self) -> None:
+        self.health.ready = False
+        self.readiness.stopping(f"{self.engine.effects.under_way} calls under way")
         self.log.info("stopping", under_way=self.engine.effects.under_way)
         with contextlib.suppress(JournalError):
             await self.engine.intake.take(("shutdown", "shutdown"), Fact("event", "shutdown", {}, self.clock.now()))
@@ -186,11 +185,13 @@ class Daemon:
         while True:
             await self._reload.wait()
             self._reload.clear()
+            self.readiness.reloading()
             try:
                 await self._read_rules()
             except JournalError as error:
                 self.log.error("the rules could not be taken over; trying again", reason=str(error))
                 self._loop().call_later(1.0, self.reload)
+            self.readiness.ready(self._status())
 
     async def _watched(self) -> None:
         """Reloads when the folder has changed and then been still for half a second."""
@@ -215,10 +216,35 @@ class Daemon:
                 self.log.error("a command could not be carried out yet", reason=str(error))
             await self.clock.sleep_until(self.clock.now() + COMMANDS_EVERY)
 
+    async def _feed(self) -> None:
+        """Feeds the watchdog as long as every part gets on; a loop that hangs feeds nothing anyway."""
+        every = (self.readiness.watchdog or LOOK_EVERY) / 2
+        while True:
+            stuck = self.engine.pulse.stuck()
+            if stuck:
+                self.log.error("a part is stuck", reason="; ".join(stuck))
+                self.readiness.status("; ".join(stuck))
+            elif self.readiness.watchdog is not None:
+                self.readiness.alive()
+            await self.clock.sleep_until(self.clock.now() + every)
+
+    def _told_to_stop(self, number: int) -> None:
+        """The first time in good order, the second time at once: what is on disk is safe either way."""
+        if not self._stop.is_set():
+            self.stop()
+            return
+        self.log.warning("told to stop twice: it ends at once, calls under way will be unsure")
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         loop = self._loop()
-        handlers = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload}
+        handlers: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGTERM: partial(self._told_to_stop, signal.SIGTERM),
+            signal.SIGINT: partial(self._told_to_stop, signal.SIGINT),
+            signal.SIGHUP: self.reload,
+        }
         for number, handler in handlers.items():
             loop.add_signal_handler(number, handler)
         try:
@@ -230,43 +256,6 @@ class Daemon:
     @staticmethod
     def _loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle on
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        found = f"webhooks cannot be listened for at {host}:{port}: {error.strerror}"
-        raise ProblemError(
-            Problem("cannot-listen", found, remedy="choose another port for listen.webhooks, or stop who has this one")
-        ) from None
-    listener.setblocking(False)
-    return listener
-
-
-def _server(server: type[Any], listening: asyncio.Event) -> type[Any]:
-    """The server without signal handlers of its own (signals are the daemon's), which says when it listens."""
-
-    class Listener(server):  # type: ignore[misc]
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets=sockets)
-            listening.set()
-
-    return Listener
-
-
-async def _ended(server: Any, task: asyncio.Task[None]) -> None:
-    server.should_exit = True
-    await task
 
 
 def serve(settings: Settings, log: Log, *, on_ready: Callable[[int | None], None] | None = None) -> None:
