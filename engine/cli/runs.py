@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +51,7 @@ def command(run_id: str | None, rule: str | None, limit: int, settings_path: Pat
         click.echo(as_json(_trace_data(trace))) if form == "json" else _tell_trace(trace, settings.zone)
         return
     runs = looked(settings, lambda journal: journal.runs(rule=rule, limit=limit))
+    pruned = "" if form == "json" else looked(settings, lambda journal: _pruned(journal, settings.zone))
     if form == "json":
         click.echo(as_json([_run_data(run) for run in runs]))
     elif runs:
@@ -58,6 +59,20 @@ def command(run_id: str | None, rule: str | None, limit: int, settings_path: Pat
         columns(("started", "rule", "outcome", "run", "reason"), rows)
     else:
         click.echo(f'The rule "{rule}" has not run yet.' if rule else "No rule has run yet.")
+    if pruned:
+        click.echo(pruned)
+
+
+async def _pruned(journal: SqliteJournal, zone: tzinfo) -> str:
+    """What was removed because it was old enough, in words; empty when nothing was."""
+    from engine.prune import PRUNED
+    from engine.records import EntityRecord
+
+    record = await journal.get(EntityRecord, (PRUNED,))
+    if record is None or not record.attributes.get("runs"):
+        return ""
+    before = moment(datetime.fromisoformat(record.attributes["runs_before"]), zone)
+    return f"Older runs were removed on {moment(record.updated, zone)}: those that ended well before {before}."
 
 
 async def _trace(journal: SqliteJournal, run_id: str) -> Trace:

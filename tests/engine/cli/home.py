@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from click.testing import CliRunner, Result
 
 from engine.cli import main
 from engine.journal.sqlite import SqliteJournal
 from engine.records import Changes
+
+R = TypeVar("R")
 
 RULE = """\
 - id: import_errors
@@ -50,6 +52,18 @@ class Home:
             await journal.close()
 
         asyncio.run(write())
+
+    def kept(self, record: type[R]) -> list[R]:
+        """The rows of one kind that are in the journal."""
+
+        async def look() -> list[R]:
+            journal = SqliteJournal.look(self.folder / "state" / "journal.db")
+            try:
+                return await journal.page(record, None, 1000)
+            finally:
+                await journal.close()
+
+        return asyncio.run(look())
 
 
 def said(*words: object) -> Result:

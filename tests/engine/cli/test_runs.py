@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from engine.records import EntityRecord
 from tests.engine.cli.home import Home, data, said, told
 from tests.engine.journal.records import NOON, event, run, step
 
@@ -84,3 +85,11 @@ def test_without_a_state_one_is_told_what_makes_it(home: Home) -> None:
     assert result.exit_code == 2
     assert "There is no state at" in result.stderr
     assert "Start `rulewheel run` once" in result.stderr
+
+
+def test_it_is_said_that_older_runs_were_removed(home: Home) -> None:
+    filled(home)
+    told_of = {"runs": 3, "runs_before": "2026-02-27T12:00:00+00:00"}
+    home.keep(EntityRecord("rulewheel.pruned", NOON.isoformat(), told_of, NOON, NOON))
+    last = told("runs").splitlines()[-1]
+    assert last == "Older runs were removed on 2026-03-29 12:00:00: those that ended well before 2026-02-27 12:00:00."

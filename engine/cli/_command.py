@@ -1,0 +1,43 @@
+"""Commands left for the daemon, which takes them up within a second, or at its next start."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.problem import Problem, ProblemError
+from engine.values import Json
+
+if TYPE_CHECKING:
+    from engine.settings import Settings
+
+
+def leave(settings: Settings, kind: str, data: Json) -> None:
+    """Writes down what a person asks for. Raises ProblemError when the state cannot be written."""
+    from engine.clock import SystemClock, SystemIds
+    from engine.journal.api import JournalError
+    from engine.journal.sqlite import leave_command
+    from engine.records import CommandRecord
+
+    clock = SystemClock()
+    record = CommandRecord(SystemIds(clock).row_id(), kind, data, clock.now())
+    remedy = "look at state: in the settings, and at the owner of that folder"
+    try:
+        asyncio.run(leave_command(settings.state_file, record))
+    except JournalError as error:
+        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
+    except OSError as fault:
+        found = f"{settings.state_file} cannot be written: {fault.strerror}"
+        raise ProblemError(Problem("cannot-open", found, remedy=remedy)) from None
+
+
+def tell_when(settings: Settings) -> None:
+    """Says when the daemon takes it up."""
+    from engine.journal.owner import holder
+
+    if holder(settings.state_file):
+        click.echo("The daemon runs and takes it up within a second.")
+    else:
+        click.echo("No daemon runs now. It takes it up when it starts: rulewheel run")
