@@ -20,11 +20,12 @@ from engine.due import SchedulerAlarm
 from engine.journal.api import JournalError
 from engine.journal.sqlite import SqliteJournal
 from engine.log import Log
+from engine.notify import notifiers
 from engine.plugin import Connection, Tools
 from engine.problem import Problem, ProblemError
 from engine.readiness import Readiness
 from engine.records import ProgramRecord
-from engine.rules.book import read_tree
+from engine.rules.book import RuleFile, newest_change, read_tree
 from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.rules.program import program_from_record
@@ -38,7 +39,11 @@ from engine.web.webhooks import WebhookApp
 
 COMMANDS_EVERY = timedelta(seconds=1)
 LOOK_EVERY = timedelta(seconds=30)
+TELL_EVERY = timedelta(seconds=10)
 STABLE_MS = 500
+STABLE = timedelta(milliseconds=STABLE_MS)
+MOST_PATIENCE = timedelta(seconds=10)
+"""With files that never come to rest."""
 STOP_SECONDS = 15.0
 
 
@@ -55,6 +60,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._connections: dict[str, Connection] = {}
+        self._files: list[RuleFile] = []
 
     def stop(self) -> None:
         """Ends `serve` in good order."""
@@ -76,7 +82,7 @@ class Daemon:
             await self._tell_health(stack)
             await self.engine.start()
             last = await last_programs(journal, self._rebuilt, self.log)
-            self._tree = Tree(partial(read_tree, self.settings.rules), Known.of(self.settings), last)
+            self._tree = Tree(lambda: self._files, Known.of(self.settings), last)
             await self._read_rules()
             port = await self._listen(stack)
             await self.engine.started()
@@ -124,6 +130,7 @@ class Daemon:
 
     async def _read_rules(self) -> None:
         """Swaps the whole tree; what is wrong in it becomes problems, and the last good version goes on."""
+        self._files = await self._still_files()
         reading = self._tree.read(self.clock.now())
         await self.engine.adopt(reading.programs)
         await reading.tell(self.engine.notices)
@@ -132,6 +139,17 @@ class Daemon:
             self.log.warning("these rules run their last good version", rules=", ".join(sorted(reading.stale)))
         if reading.again is not None:
             self._loop().call_later((reading.again - self.clock.now()).total_seconds() + 0.05, self.reload)
+
+    async def _still_files(self) -> list[RuleFile]:
+        """The rule files, once none has changed for a while: before that an editor may have written half of one."""
+        until = self.clock.now() + MOST_PATIENCE
+        while True:
+            files = read_tree(self.settings.rules)
+            changed = newest_change(self.settings.rules)
+            now = self.clock.now()
+            if changed is None or now >= until or not timedelta(0) <= now - changed < STABLE:
+                return files
+            await self.clock.sleep_until(changed + STABLE)
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> int | None:
         if self.settings.webhooks is None:
@@ -156,7 +174,7 @@ class Daemon:
         return f"{len(self.engine.programs)} rules, {problems} open problems"
 
     async def _until_stopped(self) -> None:
-        jobs = [self.engine.run(), self._reloads(), self._watched(), self._commands(), self._feed()]
+        jobs = [self.engine.run(), self._reloads(), self._watched(), self._commands(), self._feed(), self._tell()]
         tasks = [asyncio.create_task(job) for job in jobs]
         stopped = asyncio.create_task(self._stop.wait())
         try:
@@ -227,6 +245,19 @@ class Daemon:
             elif self.readiness.watchdog is not None:
                 self.readiness.alive()
             await self.clock.sleep_until(self.clock.now() + every)
+
+    async def _tell(self) -> None:
+        """Tells somebody outside of problems that stay open."""
+        ports, notices = self.engine.ports, self.engine.notices
+        found = notifiers(
+            self.settings.notices, self._connections, notices, ports.journal, self.clock, self.ids, self.log
+        )
+        for notifier in found:
+            await notifier.load()
+        while True:
+            for notifier in found:
+                await notifier.work()
+            await self.clock.sleep_until(self.clock.now() + TELL_EVERY)
 
     def _told_to_stop(self, number: int) -> None:
         """The first time in good order, the second time at once: what is on disk is safe either way."""

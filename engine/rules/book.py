@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 
@@ -47,6 +49,16 @@ def read_tree(folder: Path) -> list[RuleFile]:
         targets.add(target)
         files.append(_file(f"{root.name}/{name}", path, root))
     return files
+
+
+def newest_change(folder: Path) -> datetime | None:
+    """When a rule file below the folder was last written; None where there is none."""
+    newest = 0.0
+    with suppress(OSError):
+        for _, path in _files(folder.resolve()):
+            with suppress(OSError):
+                newest = max(newest, path.stat().st_mtime)
+    return datetime.fromtimestamp(newest, UTC) if newest else None
 
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:

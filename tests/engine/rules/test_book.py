@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from engine.problem import Place, Problem
-from engine.rules.book import RuleFile, Shelf, make_book, read_tree
+from engine.rules.book import RuleFile, Shelf, make_book, newest_change, read_tree
 from engine.rules.model import Book
 from tests.engine.rules.plugins import KNOWN
 
@@ -166,3 +167,13 @@ def test_a_folder_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
 
     assert read.problem
     assert read.problem.message == "there is no rules"
+
+
+def test_the_newest_change_is_that_of_the_rule_file_written_last(tmp_path: Path) -> None:
+    assert newest_change(tmp_path) is None
+    assert newest_change(tmp_path / "nowhere") is None
+    for name, at in (("a.yaml", 1_000), ("b.yaml", 2_000), ("notes.txt", 3_000)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (at, at))
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere.yaml")
+    assert newest_change(tmp_path) == datetime.fromtimestamp(2_000, UTC)
