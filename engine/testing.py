@@ -90,7 +90,8 @@ class VirtualClock:
         self._now += by
         for sleeper in [each for each in self._sleepers if each[0] <= self._now]:
             self._sleepers.remove(sleeper)
-            sleeper[1].set_result(None)
+            if not sleeper[1].done():
+                sleeper[1].set_result(None)
 
     def next(self) -> datetime | None:
         """When the first of the sleepers wants to be woken."""

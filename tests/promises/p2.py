@@ -50,4 +50,5 @@ def _note(verdicts: list[Verdict]) -> str:
         return "; ".join(faults[:SHOWN])
     used = Counter(name for verdict in verdicts for name in verdict.constructs)
     calls = sum(verdict.calls for verdict in verdicts)
-    return f"{len(verdicts)} programs of {len(used)} constructs, {calls} calls undisturbed; a death at every place"
+    deaths = sum(verdict.plays - 1 for verdict in verdicts)
+    return f"{len(verdicts)} programs of {len(used)} constructs with {calls} calls; {deaths} plays with a death"

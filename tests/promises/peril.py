@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -20,27 +20,36 @@ SYNC, BEFORE, AFTER = "sync", "before", "after"
 class Death:
     """Where it dies: at the `number`th sync, or right before or after the `number`th call, counted since it began.
 
-    At a sync, a share of what waits to be synced was written all the same; nobody was told so.
+    At a sync, a share of what waits to be synced was written all the same; nobody was told so. It stays dead for `down`
+    seconds.
     """
 
     at: str
     number: int
     share: float = 0.0
+    down: float = 0.0
 
 
 class Power:
-    """Counts what happens and says when it is over; `deaths` are taken one after the other."""
+    """Counts what happens and says when it is over."""
 
-    def __init__(self, deaths: Sequence[Death] = ()) -> None:
-        self._deaths = list(deaths)
+    def __init__(self) -> None:
+        self._deaths: list[Death] = []
         self.is_off = False
+        self.down = 0.0
         self.groups: list[int] = []
         self.calls = 0
         self.times_off = 0
 
+    def arm(self, deaths: Sequence[Death]) -> None:
+        """These deaths come from now on, one after the other."""
+        self._deaths = list(deaths)
+        self.begin()
+
     def begin(self) -> None:
         """The process starts anew."""
         self.times_off += self.is_off
+        self.down = 0.0
         self.is_off = False
         self.groups = []
         self.calls = 0
@@ -48,8 +57,10 @@ class Power:
     def death(self, at: str, number: int) -> Death | None:
         """The death that comes here, if one does; from then on the power is off."""
         if self._deaths and (self._deaths[0].at, self._deaths[0].number) == (at, number):
+            death = self._deaths.pop(0)
             self.is_off = True
-            return self._deaths.pop(0)
+            self.down = death.down
+            return death
         return None
 
 
@@ -155,7 +166,13 @@ def points(groups: Sequence[int], calls: int, random: Random) -> list[tuple[Deat
     ]
     found += [Death(at, number) for number in range(1, calls + 1) for at in (BEFORE, AFTER)]
     again = [Death(SYNC, number, share) for number in (1, 2, 3) for share in (0.0, 1.0)]
-    return [(death, random.choice(again)) if random.random() < 0.2 else (death,) for death in found]
+    return [_with_more(death, again, random) for death in found]
+
+
+def _with_more(death: Death, again: Sequence[Death], random: Random) -> tuple[Death, ...]:
+    if random.random() < 0.2:
+        death = replace(death, down=random.choice((7, 40, 4000)))
+    return (death, random.choice(again)) if random.random() < 0.2 else (death,)
 
 
 def off() -> JournalError:

@@ -30,6 +30,8 @@ from tests.promises.programs import Deed, Story, story
 ENDED_BY_ITSELF = ("finished", "aborted", "error", "cancelled", "unsure", "expired")
 OUTCOMES = {*ENDED_BY_ITSELF, "failed_conditions", "failed_single", "failed_max_runs"}
 OPEN = ("queued", "intent", "waiting")
+MORE = 10
+"""How often to wait five minutes more for what a time without rulewheel has made late."""
 CALM = ("queued", "parallel")
 
 Name = tuple[str, str]
@@ -70,7 +72,8 @@ class Player:
         self, told: Story, deaths: Sequence[Death] = (), *, remembers: bool = True, disk: Path | None = None
     ) -> None:
         self.story = told
-        self.power = Power(deaths)
+        self.power = Power()
+        self.deaths = deaths
         self.remembers = remembers
         journal = PerilousJournal(MemoryJournal(), self.power)
         self.front = PerilousDisk(disk, self.power, Random(f"{told.seed}/{deaths}")) if disk else journal
@@ -82,12 +85,17 @@ class Player:
         world = World(settings=replace(settings()), journal=self.front)
         async with world:
             self._furnish(world)
+            self.power.arm(self.deaths)
             self._simulator = world.simulator
             await self._surely(world, lambda: world.load({"rules.yaml": self.story.text}))
             assert not world.problems, [problem.text for problem in world.problems]
             for deed in self.story.deeds:
                 await self._do(world, deed)
             ending = await self._ending()
+            for _ in range(MORE if self.power.times_off else 0):
+                if ending.left:
+                    await self._pass_time(world, world.now + timedelta(minutes=5))
+                    ending = await self._ending()
         await self.front.inner.close()
         return ending
 
@@ -144,6 +152,8 @@ class Player:
         died = await self._struck(act)
         again = died
         while again:
+            world.clock.abandon()
+            world.clock.move(timedelta(seconds=self.power.down))
             self.power.begin()
             await self.front.revive()
             if not self.remembers:
@@ -211,9 +221,13 @@ def _asked(request: Request) -> Json:
 
 
 class Comparison:
-    """What is wrong with an ending, beside the undisturbed one."""
+    """What is wrong with an ending, beside the undisturbed one.
 
-    def __init__(self, told: Story, calm: Ending, struck: Ending) -> None:
+    After a time without rulewheel (`late`) runs may rightly end otherwise; all else must hold.
+    """
+
+    def __init__(self, told: Story, calm: Ending, struck: Ending, *, late: bool = False) -> None:
+        self._late = late
         self._story = told
         self._calm = calm
         self._struck = struck
@@ -233,15 +247,18 @@ class Comparison:
                 yield f"{name} ended as {runs[0].outcome!r}"
         for name in self._calm.runs:
             yield from self._of_run(name)
-        yield from self._of_calls()
+        if not self._late:
+            yield from self._of_calls()
 
     def _of_run(self, name: Name) -> Iterator[str]:
         rule, event = name
+        if self._late and not (event[0] == "n" and event[1:].isdecimal()):
+            return
         calm, struck = self._calm.runs[name][0], self._struck.runs.get(name)
         if struck is None:
             if "/" not in event or not self._tainted | self._unsteady:
                 yield f"{name} was never handled"
-        elif rule not in self._unsteady and not struck[0].unsure and struck[0].outcome != calm.outcome:
+        elif not (self._late or rule in self._unsteady or struck[0].unsure) and struck[0].outcome != calm.outcome:
             yield f"{name} ended as {struck[0].outcome}, undisturbed as {calm.outcome}"
 
     def _of_calls(self) -> Iterator[str]:
@@ -310,8 +327,12 @@ async def enumerate_deaths(
         except Exception as error:
             faults.append(f"{each}: {error!r}")
             continue
-        faults += [f"{each}: {fault}" for fault in Comparison(told, calm, struck).faults()]
+        faults += [f"{each}: {fault}" for fault in Comparison(told, calm, struck, late=_is_late(each)).faults()]
     return Verdict(seed, len(deaths) + 1, calm.calls, faults, told.constructs)
+
+
+def _is_late(deaths: Sequence[Death]) -> bool:
+    return any(death.down for death in deaths)
 
 
 def main() -> None:
