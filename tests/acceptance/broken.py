@@ -13,7 +13,8 @@ from engine.cli import main
 from engine.effects import Effects
 from engine.executor import Executor
 from engine.intake import Intake
-from engine.records import Changes, EffectRecord, Update
+from engine.journal.sqlite import SqliteJournal
+from engine.records import Changes, Conflict, Done, EffectRecord, StepRecord, Update
 
 
 def no_intent() -> None:
@@ -58,7 +59,27 @@ def answers_first() -> None:
     setattr(Intake, "take", taken_later)  # noqa: B010
 
 
-SWITCHES = {switch.__name__: switch for switch in (no_intent, sends_again, answers_first)}
+def trace_apart() -> None:
+    """What a run did is written down a while after its state."""
+    commit = SqliteJournal.commit
+    later: list[asyncio.Task[Any]] = []
+
+    async def in_two(self: SqliteJournal, changes: Changes) -> Done | Conflict:
+        steps = [record for record in changes.put if isinstance(record, StepRecord)]
+        changes.put = [record for record in changes.put if not isinstance(record, StepRecord)]
+
+        async def written() -> None:
+            await asyncio.sleep(0.5)
+            await commit(self, Changes(put=steps))
+
+        if steps:
+            later.append(asyncio.create_task(written()))
+        return await commit(self, changes)
+
+    setattr(SqliteJournal, "commit", in_two)  # noqa: B010
+
+
+SWITCHES = {switch.__name__: switch for switch in (no_intent, sends_again, answers_first, trace_apart)}
 
 if __name__ == "__main__":
     SWITCHES[sys.argv[1]]()
