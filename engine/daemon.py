@@ -39,7 +39,7 @@ from engine.web.webhooks import WebhookApp
 
 COMMANDS_EVERY = timedelta(seconds=1)
 LOOK_EVERY = timedelta(seconds=30)
-TELL_EVERY = timedelta(seconds=10)
+TELL_EVERY = timedelta(seconds=1)
 STABLE_MS = 500
 STABLE = timedelta(milliseconds=STABLE_MS)
 MOST_PATIENCE = timedelta(seconds=10)

@@ -120,9 +120,13 @@ FAULTS: Mapping[str, Break] = {
     "disk read-only": no_disk("read-only", "the disk is read-only"),
     "disk failing": no_disk("disk-error", "the disk fails"),
     "rules: no YAML": file("- id: [\n"),
-    "rules: unknown action": file("- id: o\n  triggers: [{trigger: start}]\n  actions: [{action: no.such}]\n"),
+    "rules: unknown action": file(
+        "- id: o\n  triggers: [{trigger: event, event_type: go}]\n  actions: [{action: no.such}]\n"
+    ),
     "rules: the same id twice": file(RULES),
-    "rules: no such template": file("- id: o\n  triggers: [{trigger: start}]\n  actions: [{delay: '{{ 1 +'}]\n"),
+    "rules: no such template": file(
+        "- id: o\n  triggers: [{trigger: event, event_type: go}]\n  actions: [{delay: '{{ 1 +'}]\n"
+    ),
 }
 
 
