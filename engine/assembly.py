@@ -216,8 +216,7 @@ class Engine:
         """Does all that can be done without time passing, calls under way included; false if there was nothing."""
         did = False
         while await self.work_at_hand() or self.under_way:
-            await self.effects.finish()
-            await self.polls.finish()
+            await self.finish()
             did = True
         return did
 
@@ -262,6 +261,10 @@ class Engine:
     async def stop(self) -> None:
         """Finishes the calls under way once the parts are cancelled; what was about to begin is queued again."""
         await self.effects.hand_back()
+        await self.finish()
+
+    async def finish(self) -> None:
+        """Waits for the calls under way."""
         await self.effects.finish()
         await self.polls.finish()
 

@@ -26,7 +26,7 @@ HOUSE = """
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer journal/sqlite journal/backup journal/postgres
 6   pulse notices notify programs prune intake poll due executor effects adopt cluster
 7   assembly
-8   readiness tree web/* testing rehearsal reference
+8   readiness tree web/* testing/* rehearsal reference
 9   daemon
 9   demo/story demo/child demo/stage demo/screen demo/performance
 10  cli/*

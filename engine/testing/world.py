@@ -1,14 +1,4 @@
-"""A whole rulewheel for tests: real parts over virtual time, no network, nothing to wait for.
-
-    async with World(time_zone="Asia/Kolkata") as world:
-        world.stub("crm.tag")
-        await world.load({"rules.yaml": text})
-        await world.webhook("order_paid", json={"id": "A1"})
-        await world.advance(3600)
-        assert world.calls == [Call("crm.tag", {"order": "A1"}, world.now)]
-
-After each call the world goes on until nothing can happen without time passing; only `advance` lets time pass.
-"""
+"""The world itself; how to use it is in the package's text."""
 
 from __future__ import annotations
 
@@ -16,31 +6,21 @@ import asyncio
 import json as _json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from engine.assembly import Engine, Ports
-from engine.clock import Clock
 from engine.journal.api import Journal
 from engine.journal.memory import MemoryJournal
 from engine.log import Log, SilentLog
 from engine.plugin import (
-    Accepted,
-    Action,
     Connection,
-    Operation,
-    Outcome,
-    Plan,
-    Refused,
-    Request,
-    SetState,
     Tools,
-    View,
 )
 from engine.problem import ProblemError, near
-from engine.records import Changes, CommandRecord, ProblemRecord, ProgramRecord, RunRecord, StepRecord
+from engine.records import Changes, CommandRecord, ProblemRecord, ProgramRecord
 from engine.registry import OURS, Registry
 from engine.rules.book import RuleFile
 from engine.rules.known import Known
@@ -48,227 +28,21 @@ from engine.rules.model import Program
 from engine.rules.program import is_off, program_from_record
 from engine.secret import Secrets
 from engine.settings import SECRETS_FILE, SETTINGS_FILE, Settings, settings_of
+from engine.testing.clock import START, CountedIds, VirtualAlarm, VirtualClock
+from engine.testing.stubs import STUBS, Answer, Behaviour, Call, Nowhere, StubAction, Stubs
+from engine.testing.told import Answered, Event, Message, Run, told_run
 from engine.tree import Tree, last_programs
 from engine.values import Fact, Json, State
 from engine.web.webhooks import WebhookApp, hook_path
 
-START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-STUBS = "stubs"
 _KEY = bytes(32)
 _PATIENCE = 30.0
 
 T = TypeVar("T")
-Answer = Json | Callable[[Json], Json]
-
-
-class VirtualClock:
-    """Stands still until it is moved, and wakes who slept till then."""
-
-    def __init__(self, now: datetime = START) -> None:
-        self._now = now
-        self._sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
-
-    def now(self) -> datetime:
-        return self._now
-
-    async def sleep_until(self, when: datetime) -> None:
-        if when <= self._now:
-            await asyncio.sleep(0)
-            return
-        woken = asyncio.get_running_loop().create_future()
-        sleeper = (when, woken)
-        self._sleepers.append(sleeper)
-        try:
-            await woken
-        finally:
-            if sleeper in self._sleepers:
-                self._sleepers.remove(sleeper)
-
-    def move(self, by: timedelta) -> None:
-        """Lets this much time pass at once."""
-        self._now += by
-        for sleeper in [each for each in self._sleepers if each[0] <= self._now]:
-            self._sleepers.remove(sleeper)
-            if not sleeper[1].done():
-                sleeper[1].set_result(None)
-
-    def next(self) -> datetime | None:
-        """When the first of the sleepers wants to be woken."""
-        return min((when for when, _ in self._sleepers), default=None)
-
-    @property
-    def sleeping(self) -> int:
-        """How many wait for time to pass."""
-        return len(self._sleepers)
-
-    def abandon(self) -> None:
-        """Cancels whoever sleeps: their process has died."""
-        for _, woken in self._sleepers:
-            woken.cancel()
-
-
-class CountedIds:
-    """Counts: the same test makes the same ids."""
-
-    def __init__(self) -> None:
-        self._made = 0
-
-    def op_id(self) -> str:
-        self._made += 1
-        return f"{self._made:032x}"
-
-    def row_id(self) -> str:
-        self._made += 1
-        return f"{self._made:026d}"
-
-
-class VirtualAlarm:
-    """Remembers what would ring; whoever moves the clock rings it."""
-
-    def __init__(self) -> None:
-        self.times: dict[str, tuple[datetime, Callable[[], None]]] = {}
-
-    def at(self, name: str, when: datetime | None, ring: Callable[[], None]) -> None:
-        self.times.pop(name, None)
-        if when is not None:
-            self.times[name] = (when, ring)
-
-    def next(self) -> datetime | None:
-        """When the first one rings."""
-        return min((when for when, _ in self.times.values()), default=None)
-
-    def ring(self, now: datetime) -> None:
-        """Rings all that are due."""
-        for name in [name for name, (when, _) in self.times.items() if when <= now]:
-            _, ring = self.times.pop(name)
-            ring()
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a stub: its name, what it was called with, and when."""
-
-    name: str
-    data: Mapping[str, Json]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message that the simulator accepted. `to` is the number as it was sent, `text` as it reads on the phone."""
-
-    to: str
-    template: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event of the engine."""
-
-    type: str
-    data: Mapping[str, Json]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of a run's trace: where, what it did and why, and the values that it saw."""
-
-    path: str
-    kind: str
-    result: str
-    reason: str
-    values: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of a rule. `outcome` is empty while it is open, `trigger` what the rule sees under this name."""
-
-    rule: str
-    state: str
-    outcome: str
-    reason: str
-    started: datetime
-    ended: datetime | None
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What a webhook's caller is told."""
-
-    status: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """What a stub does when it is called."""
-
-    response: Answer = None
-    refuses: str | Callable[[Json], str | None] | None = None
-    crashes: bool = False
-    takes: float = 0.0
-    sets: Mapping[str, str] | None = None
-
-
-class StubAction(Action):
-    """An action of a test, which takes whatever data a step gives it."""
-
-    sets: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self, values: Mapping[str, Json]) -> None:
-        super().__init__({})
-        self._data = dict(values)
-
-    @classmethod
-    def schema(cls) -> dict[str, Json]:
-        """Any mapping."""
-        return {"type": "object"}
-
-    def plan(self, view: View) -> list[Plan]:
-        """One request to the stubs, and the states that the test wants set."""
-        changes: list[Plan] = [SetState(entity, state) for entity, state in self.sets.items()]
-        return [Request(STUBS, self.name, self._data, shown=self._data), *changes]
-
-
-class Stubs(Connection):
-    """The other end of all stubs: records each call and answers as the test says."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__({})
-        self._clock = clock
-        self.behaviours: dict[str, Behaviour] = {}
-        self.calls: list[Call] = []
-
-    async def perform(self, request: Request, operation: Operation) -> Outcome:
-        """Records the call and does as it was told."""
-        name, data = request.operation, dict(request.body)
-        behaviour = self.behaviours[name]
-        self.calls.append(Call(name, data, self._clock.now()))
-        if behaviour.takes:
-            await self._clock.sleep_until(self._clock.now() + timedelta(seconds=behaviour.takes))
-        if behaviour.crashes:
-            raise ConnectionError(f"the stub {name} crashes, as the test says")
-        refusal = behaviour.refuses(data) if callable(behaviour.refuses) else behaviour.refuses
-        if refusal is not None:
-            return Refused(refusal)
-        return Accepted(behaviour.response(data) if callable(behaviour.response) else behaviour.response, "stub")
-
-
-class Nowhere(Connection):
-    """Stands where a connection would need a network."""
-
-    async def perform(self, request: Request, operation: Operation) -> Outcome:
-        """Refuses, and says what to do."""
-        return Refused("a World has no network; stub the action that this rule calls")
 
 
 class World:
-    """An engine with rules, time and an outside of its own; see the module's text.
+    """An engine with rules, time and an outside of its own; see the package's text.
 
     `settings` is what would stand in rulewheel.yaml, or settings as they were loaded; `journal` is another than one in
     memory, `plugins` are the packages whose actions, triggers and connections there are.
@@ -454,7 +228,7 @@ class World:
     def runs(self, rule: str | None = None) -> list[Run]:
         """The runs of a rule, or of all, oldest first."""
         found = _read(self.journal.runs(rule=rule, limit=1_000_000))
-        return [_run(run, _read(self.journal.steps(run.id))) for run in reversed(found)]
+        return [told_run(run, _read(self.journal.steps(run.id))) for run in reversed(found)]
 
     def running(self, rule: str) -> int:
         """How many runs of the rule are open, those that wait for their turn included."""
@@ -568,8 +342,7 @@ class World:
     async def _end(self) -> None:
         """The process dies: calls under way are never heard of again."""
         self.clock.abandon()
-        await self.engine.effects.finish()
-        await self.engine.polls.finish()
+        await self.engine.finish()
 
 
 def _settings(given: Settings | Mapping[str, Json] | None, time_zone: str | None, plugins: Sequence[str]) -> Settings:
@@ -592,8 +365,3 @@ def _read(reading: Coroutine[Any, Any, T]) -> T:
         found: T = done.value
         return found
     raise RuntimeError("this journal cannot be read at once")
-
-
-def _run(run: RunRecord, steps: Sequence[StepRecord]) -> Run:
-    told = tuple(Step(step.path, step.kind, step.result, step.reason, step.detail) for step in steps)
-    return Run(run.rule, run.state, run.outcome, run.reason, run.started, run.ended, told)
