@@ -276,6 +276,9 @@ class _Reading:
         if not self._block(NoticeKeys, file.notices, ("notices",)):
             return NoticeKeys({})
         notices = NoticeKeys(file.notices)
+        for name, value in notices.headers.items():
+            if isinstance(value, SecretRef):
+                self._secret_names([value.name], ("notices", "headers", name))
         if notices.mail_to and "mail" not in file.connections:
             remedy = "write mail: below connections:, with host and from"
             self._fault(Fault(("notices", "mail_to"), "no-connection", "there is no connection mail", remedy=remedy))

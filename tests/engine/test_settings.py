@@ -104,6 +104,18 @@ def test_identities_are_kept_for_as_long_as_senders_may_repeat_them(folder: Path
     assert "at least 8 days" in str(problem) + problem.expected
 
 
+def test_who_is_told_of_problems_can_be_reached(folder: Path) -> None:
+    hook = "notices: {webhook: https://Hooks.example/x, headers: {Authorization: !secret none}}\n"
+    assert well(folder, WELL).notices.after == timedelta(minutes=15)
+    assert sole(folder, WELL + "notices: {mailto: ops@example.com}\n").code == "unknown-key"
+    assert sole(folder, WELL + "notices: {mail_to: ops@example.com}\n").message == "there is no connection mail"
+    unlisted = sole(folder, WELL + hook.replace("!secret none", "x"))
+    assert (unlisted.code, unlisted.place and unlisted.place.column) == ("host-not-listed", 20)
+    assert "none" in sole(folder, WELL + hook + "hosts: {hooks.example: {}}\n").message
+    told = well(folder, WELL + hook.replace("!secret none", "x") + "hosts: {hooks.example: {}}\n").notices
+    assert (told.webhook, told.headers) == ("https://Hooks.example/x", {"Authorization": "x"})
+
+
 def test_what_is_not_said_has_a_default(folder: Path) -> None:
     settings = well(folder, WELL)
 
