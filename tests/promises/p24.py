@@ -25,7 +25,7 @@ from tests.promises.figure import Figure, Stopwatch
 
 SHORT = (2_000, 1_000, 50)
 LONG = (100_000, 20_000, 500)
-"""Runs kept beforehand, events that come, rules. The promise speaks of a million events; these take some two minutes."""
+"""Runs kept beforehand, events that come, rules. The promise speaks of a million events, which would take hours."""
 WARM_UP = 0.25
 TIMED = 200
 CALLERS = 8
