@@ -1,1 +1,1 @@
-"""Tests of `engine/runs`."""
+"""Tests of `engine/testing`."""
