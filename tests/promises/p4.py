@@ -18,7 +18,7 @@ from tests.acceptance.installation import RUN, Daemon, Installation
 from tests.acceptance.patience import until
 from tests.promises.figure import Figure, Stopwatch, new_seed
 
-SHORT = 4
+SHORT = 2
 LONG = 100
 EVENTS = 25
 """Events in one life of the daemon."""

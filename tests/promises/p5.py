@@ -19,7 +19,7 @@ from tests.rules.test_mutations import with_mistakes
 
 TREES = 40
 """Broken trees in one world."""
-SHORT = (40, 8)
+SHORT = (40, 4)
 LONG = (1000, 120)
 """Broken trees in a world, and saves by an editor under a real daemon, which takes half a second for each."""
 STEPS = 5
