@@ -11,13 +11,13 @@ from pathlib import Path
 from tests.promises.figure import Figure, Stopwatch, new_seed
 from tests.promises.world import Verdict, enumerate_deaths
 
-SHORT = (15, 20)
+SHORT = (15, 14)
 LONG = (210, None)
 """Programs, and how many of their deaths (None: all)."""
 DISK_SHORT = (3, 4)
 DISK_LONG = (60, 12)
 """The same with a state file, of which a death leaves any part of what was not synced."""
-UNDEFENDED = range(1, 9)
+UNDEFENDED = range(1, 6)
 SHOWN = 5
 
 
