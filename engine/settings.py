@@ -49,7 +49,6 @@ MODES = ("queued", "single", "restart", "parallel")
 SETTINGS_FILE = "rulewheel.yaml"
 SECRETS_FILE = "secrets.yaml"
 _LARGEST_PORT = 65535
-LEAST_SEEN = timedelta(days=8)
 
 
 def _zone(value: Json) -> str:
@@ -69,18 +68,24 @@ def _address(value: Json) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _long_enough(value: Json) -> timedelta:
-    found = DURATION.read(value)
-    if found < LEAST_SEEN:
-        raise ValueError("expected at least 8 days: a sender may repeat an event for that long")
-    return found
+def _days(least: int, why: str) -> Kind[timedelta]:
+    """A duration of at least so many days."""
+
+    def long_enough(value: Json) -> timedelta:
+        found = DURATION.read(value)
+        if found < timedelta(days=least):
+            raise ValueError(f"expected at least {least} days: {why}")
+        return found
+
+    return Kind(f"a duration of at least {least} days, such as {{days: {least}}}", DURATION.schema, long_enough)
 
 
 ZONE: Kind[str] = Kind('a time zone such as "Asia/Kolkata"', {"type": "string"}, _zone)
 ADDRESS: Kind[tuple[str, int]] = Kind('a host and a port, such as "127.0.0.1:8321"', {"type": "string"}, _address)
 
 
-SEEN: Kind[timedelta] = Kind("a duration of at least 8 days: {days: 8}", DURATION.schema, _long_enough)
+OVER = _days(2, "what was sent in the last day counts for the caps of rules")
+SEEN = _days(8, "a sender may repeat an event for that long")
 
 
 class Listen(Block):
@@ -101,8 +106,8 @@ class Defaults(Block):
 class Keep(Block):
     """How long what is over is kept; then it is removed."""
 
-    runs = default(DURATION, timedelta(days=30), "Runs that ended well, with their steps and sends")
-    failures = default(DURATION, timedelta(days=90), "Runs that failed or were cancelled, and problems that cleared")
+    runs = default(OVER, timedelta(days=30), "Runs that ended well, with their steps and sends")
+    failures = default(OVER, timedelta(days=90), "Runs that failed or were cancelled, and problems that cleared")
     seen = default(SEEN, timedelta(days=8), "Identities of events, by which one that comes again is recognised")
 
 

@@ -98,10 +98,11 @@ def test_it_is_said_how_long_what_is_over_is_kept(folder: Path) -> None:
 
 
 def test_identities_are_kept_for_as_long_as_senders_may_repeat_them(folder: Path) -> None:
-    problem = sole(folder, WELL + "keep: {seen: {days: 7}}\n")
-    assert problem.place is not None
-    assert problem.place.line == 2
-    assert "at least 8 days" in str(problem) + problem.expected
+    for least, text in ((8, "seen: {days: 7}"), (2, "runs: {days: 1}"), (2, "failures: 0")):
+        problem = sole(folder, WELL + f"keep: {{{text}}}\n")
+        assert problem.place is not None
+        assert problem.place.line == 2
+        assert f"at least {least} days" in str(problem) + problem.expected
 
 
 def test_who_is_told_of_problems_can_be_reached(folder: Path) -> None:
