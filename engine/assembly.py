@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 from engine.adopt import Contents, adoption, contents_of, listening
@@ -41,6 +42,7 @@ from engine.rules.program import is_off
 from engine.runs.course import Means
 from engine.runs.limits import Room
 from engine.settings import Keep
+from engine.settle import Settler, listing_entity, receipts_webhook
 from engine.states import States
 from engine.values import Fact, Json
 from engine.wake import Wake
@@ -125,6 +127,20 @@ class Engine:
         self.polls = Polls(
             self.matcher, ports.connections, self.intake, self.states, clock, ports.alarm, self.notices, log
         )
+        self.settler = Settler(
+            journal,
+            ports.connections,
+            self.matcher,
+            self.states,
+            self.intake.view,
+            clock,
+            ids,
+            wakes.events,
+            wakes.inbox,
+            wakes.effects,
+            self.notices,
+            log,
+        )
         self.due = Due(
             journal,
             self.matcher,
@@ -135,6 +151,7 @@ class Engine:
             wakes.events,
             wakes.inbox,
             wakes.effects,
+            self.settler.wake,
             log,
         )
         self.prune = Prune(journal, self.states, clock, ports.keep, ports.alarm, log)
@@ -142,8 +159,9 @@ class Engine:
 
     def _join(self) -> None:
         """What one part has to tell another goes by a wake or one of these."""
-        for part in (self.executor, self.effects, self.intake):
+        for part in (self.executor, self.effects, self.intake, self.settler):
             part.on_dues = self.due.wake.say
+        self.effects.on_unsure = self.settler.wake.sweep
         self.intake.on_failure = self.notices.journal_failed
         for source in (self.executor, self.intake):
             source.on_states = self._states_changed
@@ -235,7 +253,13 @@ class Engine:
     @property
     def under_way(self) -> int:
         """Calls that have begun and are not over."""
-        return self.effects.under_way + self.polls.under_way
+        return self.effects.under_way + self.polls.under_way + self.settler.under_way
+
+    @property
+    def receivers(self) -> dict[str, Callable[[Mapping[str, str], bytes], Awaitable[str]]]:
+        """Who takes the status webhooks of connections, by webhook id; each gives why one is not believed, or ""."""
+        named = self.ports.connections.items()
+        return {receipts_webhook(name): partial(self.settler.receive, name) for name, each in named if each.receives}
 
     async def carry_out(self, command: CommandRecord) -> None:
         """Does what a person asked for from outside."""
@@ -248,6 +272,10 @@ class Engine:
             await self.switch(rule, on=command.kind == "turn-on")
         elif command.kind == "trigger":
             await self._trigger(command, self.programs[rule])
+        elif command.kind == "settle":
+            await self._settle(str(command.data["op_id"]), str(command.data["verdict"]))
+        elif command.kind == "listing-proven":
+            await self._set(listing_entity(str(command.data["connection"])), "proven")
         await self.ports.journal.commit(Changes(drop=[Drop(CommandRecord, (command.id,))]))
 
     async def _report(self, prefix: str, name: str, error: Exception) -> None:
@@ -267,6 +295,7 @@ class Engine:
         """Waits for the calls under way."""
         await self.effects.finish()
         await self.polls.finish()
+        await self.settler.finish()
 
     async def _trigger(self, command: CommandRecord, program: Program) -> None:
         """Runs a rule by hand: an event without a trigger, in the commit that takes the command away."""
@@ -278,6 +307,18 @@ class Engine:
         changes.drop.append(Drop(CommandRecord, (command.id,)))
         if isinstance(await self.ports.journal.commit(changes), Done):
             self.wakes.events.say(event)
+
+    async def _settle(self, op_id: str, verdict: str) -> None:
+        came = await self.settler.decide(op_id, verdict)
+        self.ports.log.info("a person settled a send", op_id=op_id, wanted=verdict, came=came)
+
+    async def _set(self, entity: str, state: str) -> None:
+        """Changes the state of an entity of the engine's own; rules may watch it."""
+        known, now = self.states.get(entity), self.ports.clock.now()
+        record = self.states.changed(entity, state, {}, now)
+        if record is not None:
+            moved: Json = {"from": known.state if known else None, "to": state, "attributes": {}}
+            await self.intake.take(("state", entity), Fact("state", entity, moved, now), record)
 
     async def _watch_job(self, job: str) -> None:
         entity = f"job.{job}"
@@ -294,6 +335,7 @@ class Engine:
             ("executor", self.wakes.inbox, self.executor.work),
             ("effects", self.wakes.effects, self.effects.work),
             ("due", self.due.wake, self.due.work),
+            ("settler", self.settler.wake, self.settler.work),
             ("polls", self.polls.wake, self.polls.work),
             ("prune", self.prune.wake, self.prune.work),
         ]

@@ -155,7 +155,8 @@ class Daemon:
         if self.settings.webhooks is None:
             return None
         key = webhook_key(self.settings.state_file.parent)
-        app = WebhookApp(self.engine.intake, self.engine.matcher, key, self.log)
+        engine = self.engine
+        app = WebhookApp(engine.intake, engine.matcher, key, self.log, receivers=engine.receivers)
         return await listen(stack, app, self.settings.webhooks, "webhooks")
 
     async def _tell_health(self, stack: contextlib.AsyncExitStack) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine.clock import Alarm, Clock, Ids
@@ -17,6 +17,8 @@ from engine.values import Fact
 from engine.wake import Wake
 
 BATCH = 500
+LOOK_UP = timedelta(minutes=2)
+"""How long a look-up of an unsure send may take before it is made again."""
 
 
 class Due:
@@ -33,6 +35,7 @@ class Due:
         events: Wake[EventRecord],
         inbox: Wake[InboxRecord],
         effects: Wake[EffectRecord],
+        settles: Wake[DueRecord],
         log: Log,
     ) -> None:
         self._journal = journal
@@ -44,6 +47,7 @@ class Due:
         self._events = events
         self._inbox = inbox
         self._effects = effects
+        self._settles = settles
         self._log = log
         self.wake: Wake[None] = Wake()
         self._kinds: dict[str, Callable[[DueRecord], Any]] = {
@@ -51,6 +55,7 @@ class Due:
             "hold": self._hold,
             "effect": self._effect,
             "schedule": self._schedule,
+            "settle": self._settle,
         }
 
     async def work(self) -> bool:
@@ -85,6 +90,12 @@ class Due:
         guard = Expect(EffectRecord, (effect.op_id,), {"state": "waiting"})
         if await self._once(row, Changes(expect=[guard], update=[Update(EffectRecord, (effect.op_id,), values)])):
             self._effects.say(effect._replace(state="queued", due=None))
+
+    async def _settle(self, row: DueRecord) -> None:
+        """Has an unsure send looked up; until that has an answer the row stays, or else a restart would forget it."""
+        later = row._replace(at=self._clock.now() + LOOK_UP)
+        if await self._once(row, Changes(put=[later]), keep=True):
+            self._settles.say(later)
 
     async def _schedule(self, row: DueRecord) -> None:
         found = self._matcher.watches.schedules.get(row.key)

@@ -51,6 +51,7 @@ class Effects:
         self._has_more = False
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.on_dues: Callable[[], None] = lambda: None
+        self.on_unsure: Callable[[], None] = lambda: None
 
     @property
     def under_way(self) -> int:
@@ -63,10 +64,11 @@ class Effects:
         now = self._clock.now()
         for effect in left:
             reason = "rulewheel stopped while this was being sent; nobody knows whether it arrived"
-            await self._journal.commit(settled(effect, Unsure(reason), now, self._ids))
+            await self._journal.commit(settled(effect, Unsure(reason), now, self._ids, self._settle_time(effect)))
         if left:
             self._inbox.sweep()
             self.on_dues()
+            self.on_unsure()
         return len(left)
 
     async def work(self) -> bool:
@@ -149,10 +151,11 @@ class Effects:
     async def _perform(self, effect: EffectRecord) -> None:
         try:
             outcome = await self._call(effect)
-            changes = settled(effect, outcome, self._clock.now(), self._ids)
+            changes = settled(effect, outcome, self._clock.now(), self._ids, self._settle_time(effect))
             await self._write(effect, changes, _without_answer(changes))
             if isinstance(outcome, Unsure):
                 self._log.warning("a send is unsure", op_id=effect.op_id, rule=effect.rule, reason=outcome.reason)
+                self.on_unsure()
             await self._tell(effect, outcome)
         finally:
             del self._tasks[effect.op_id]
@@ -167,13 +170,17 @@ class Effects:
         if connection is None:
             return Waiting(f"there is no connection {effect.connection} in the settings", problem="no-connection")
         try:
-            outcome = await connection.perform(_request(effect), Operation(effect.op_id, effect.send_by))
+            outcome = await connection.perform(request_of(effect), Operation(effect.op_id, effect.send_by))
             if isinstance(outcome, Outcome):
                 return outcome
             raise TypeError(f"{outcome!r} is no outcome")
         except Exception as error:  # a plugin's mistake must not stop the daemon; what it did is not known
             self._log.error("a connection failed", connection=effect.connection, reason=repr(error))
             return Unsure(f"the connection {effect.connection} failed while sending: {type(error).__name__}")
+
+    def _settle_time(self, effect: EffectRecord) -> timedelta:
+        connection = self._connections.get(effect.connection)
+        return timedelta(0) if connection is None else connection.settle_time
 
     async def _write(self, effect: EffectRecord, changes: Changes, plainer: Changes | None = None) -> None:
         """Writes the outcome, as often as it takes: it is known only here until it is on disk.
@@ -238,7 +245,8 @@ def _without_answer(changes: Changes) -> Changes:
     )
 
 
-def _request(effect: EffectRecord) -> Request:
+def request_of(effect: EffectRecord) -> Request:
+    """The request that an effect is the record of."""
     return Request(
         connection=effect.connection,
         operation=effect.operation,

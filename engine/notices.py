@@ -42,6 +42,15 @@ class Notices:
         if fault is not None:
             self._log.error("a problem could not be written down", code=record.code, reason=str(fault))
 
+    async def restate(self, key: str, code: str, text: str) -> None:
+        """Opens a problem, or says in new words how one stands that is open."""
+        found = self._open.get(key)
+        if found is None:
+            await self.report(key, code, text)
+        elif found.text != text:
+            self._open[key] = found._replace(text=text)
+            await self._fault_in_writing(self._open[key])
+
     async def clear(self, prefix: str) -> None:
         """Closes every open problem whose key begins with `prefix`; what cannot be written down stays open."""
         for key in [key for key in self._open if key.startswith(prefix)]:

@@ -43,7 +43,8 @@ thing is known already, the engine shows it the last fact and keeps only the mem
             return Decision(crossing.memory, Fire(fact.data) if fires else Nothing(), crossing.reason)
 
 **A connection** performs requests and says what came of them: Accepted, Refused, Waiting or Unsure. Its fields are its
-settings in `rulewheel.yaml`. When in doubt whether something happened, the answer is Unsure.
+settings in `rulewheel.yaml`. When in doubt whether something happened, the answer is Unsure; a connection that can look
+up later whether it did has a `settle_time` and answers `settle`.
 
 A package of one's own names itself in its `pyproject.toml` and is used once `plugins:` in `rulewheel.yaml` lists it;
 `tests/plugins/rulewheel-sms-example` is one:
@@ -91,6 +92,8 @@ from engine.problem import Problem, near
 from engine.threshold import Crossing, Threshold
 from engine.values import (
     Accepted,
+    Arrived,
+    CannotTell,
     Decision,
     Fact,
     FactKind,
@@ -100,13 +103,17 @@ from engine.values import (
     Json,
     Level,
     Limit,
+    NotFound,
     Nothing,
     Operation,
+    OtherSend,
     Outcome,
+    Receipt,
     Refused,
     Request,
     Say,
     SetState,
+    Settlement,
     State,
     Unsure,
     Waiting,
@@ -271,6 +278,8 @@ class Connection(Block):
 
     name: ClassVar[str] = ""
     configured: ClassVar[bool] = True  # False: works without an entry below `connections:`
+    receives: ClassVar[bool] = False  # True: the other side tells by webhook what became of sends
+    settle_time: Any = timedelta(0)  # how long an unsure request may still turn up; 0 where nobody can look it up
 
     @classmethod
     def simulated(cls, clock: Clock) -> Simulation | None:
@@ -283,6 +292,22 @@ class Connection(Block):
     async def perform(self, request: Request, operation: Operation) -> Outcome:
         """Carries the request out once and says what surely happened; never raises for what the outside does."""
         raise NotImplementedError
+
+    async def settle(
+        self, request: Request, operation: Operation, attempted_at: datetime, others: Sequence[OtherSend] = ()
+    ) -> Settlement:
+        """Looks up whether an unsure request arrived; asked when `settle_time` is over since its `send_by`.
+
+        Only proof counts; when in doubt the answer is CannotTell. `others` are our other sends to the same recipient.
+        """
+        return CannotTell("this connection cannot look it up", again=False)
+
+    def read_receipts(self, headers: Mapping[str, str], body: bytes) -> list[Receipt] | str:
+        """What a webhook of the other side tells about sends of ours, or why it is not believed.
+
+        `headers` have names in lower case; `body` is raw, as signatures need it.
+        """
+        return []
 
     def redirected(self, request: Request, to: str) -> Request:
         """The same request to another recipient, for `sending: test`; as it is where there is none."""
@@ -307,8 +332,10 @@ __all__ = [
     "URL",
     "Accepted",
     "Action",
+    "Arrived",
     "Block",
     "Calendar",
+    "CannotTell",
     "Clock",
     "Connection",
     "Crossing",
@@ -328,17 +355,21 @@ __all__ = [
     "Level",
     "Limit",
     "Misread",
+    "NotFound",
     "Nothing",
     "Operation",
+    "OtherSend",
     "Outcome",
     "Plan",
     "Poll",
     "Problem",
+    "Receipt",
     "Refused",
     "Request",
     "Say",
     "Schedule",
     "SetState",
+    "Settlement",
     "Simulation",
     "State",
     "States",

@@ -122,6 +122,7 @@ class EffectRecord(NamedTuple):
     reason: str
     answer: Json
     ended: datetime | None
+    if_unsure: str = "hold"
 
 
 class InboxRecord(NamedTuple):

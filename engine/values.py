@@ -167,6 +167,67 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """An unsure send has arrived. `proof` names how we know; `answer` is what the run gets, as of an accepted one."""
+
+    proof: str
+    answer: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """An unsure send is surely not there; `looked` says where that was looked up."""
+
+    looked: str
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """Nobody can say (yet) whether an unsure send arrived; `again` if a later look may tell more."""
+
+    reason: str
+    again: bool = True
+
+
+Settlement: TypeAlias = Arrived | NotFound | CannotTell
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSend:
+    """Another send of ours to the same recipient: what a look-up by likeness has to count as well.
+
+    `at` is when it was attempted, `state` what became of it so far, `answer` what came back.
+    """
+
+    op_id: str
+    operation: str
+    body: Mapping[str, Json]
+    state: str
+    at: datetime
+    answer: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the other side tells later about one of our sends.
+
+    `op_id` is empty where it names none; `message_id` is the other side's own. `state` is its word ("delivered",
+    "failed"); `reason` says why it failed.
+    """
+
+    op_id: str
+    message_id: str
+    state: str
+    at: datetime | None = None
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the message was taken, but will not be delivered."""
+        return self.state == "failed"
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """An entity as it stands: its state as text, its attributes, and when it last changed or was updated."""
 

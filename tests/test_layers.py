@@ -24,7 +24,7 @@ HOUSE = """
 4   scope states match conditions runs/frames runs/course runs/calls runs/steps
 4   runs/modes runs/limits runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer journal/sqlite journal/backup journal/postgres
-6   pulse notices notify programs prune forget intake poll due executor effects adopt cluster
+6   pulse notices notify programs prune forget intake poll due executor effects settle adopt cluster
 7   assembly
 8   readiness tree web/* testing/* rehearsal reference
 9   daemon

@@ -46,6 +46,9 @@ faults.yaml:
 @click.option("--errors-as", type=click.Choice(["meta", "envelope"]), default="meta", help="Form of Meta's refusals.")
 @click.option("--entries-total", type=click.Choice(["filtered", "all"]), default="filtered", help="What `total` is of.")
 @click.option("--listing-shows-callback", is_flag=True, help="Listed messages carry biz_opaque_callback_data.")
+@click.option("--statuses-to", metavar="URL", help="Where status webhooks go, such as rulewheel webhooks shows it.")
+@click.option("--statuses-secret", metavar="TEXT", help="Signs the status webhooks; see webhook_secret.")
+@click.option("--statuses-as", type=click.Choice(["meta", "chakra", "both"]), default="meta", help="Their format.")
 @click.option("--lenient", is_flag=True, help="Take any message that has a recipient.")
 def simulate(port: int, jobs: Path | None, faults: Path | None, templates: Path | None, seed: int, **how: Any) -> None:
     """Run a ChakraHQ to try rules against: nothing leaves this machine.
@@ -66,8 +69,20 @@ def simulate(port: int, jobs: Path | None, faults: Path | None, templates: Path 
     asyncio.run(_serve(simulator, port))
 
 
-def _settings(token: tuple[str, ...], rate_limit: str | None, lenient: bool, **others: Any) -> Settings:
+def _settings(
+    token: tuple[str, ...],
+    rate_limit: str | None,
+    lenient: bool,
+    statuses_to: str | None,
+    statuses_secret: str | None,
+    statuses_as: str,
+    **others: Any,
+) -> Settings:
     from connections.chakra.simulator.settings import TOKEN, RateLimit, Settings
+    from connections.chakra.simulator.statuses import Format, StatusSettings
+
+    forms: dict[str, tuple[Format, ...]] = {"meta": ("meta",), "chakra": ("chakra",), "both": ("meta", "chakra")}
+    statuses = StatusSettings(statuses_to or "", statuses_secret or "", forms[statuses_as])
 
     limit = None
     if rate_limit:
@@ -76,7 +91,7 @@ def _settings(token: tuple[str, ...], rate_limit: str | None, lenient: bool, **o
             limit = RateLimit(float(per_second), int(burst))
         except ValueError:
             raise click.BadParameter(f"{rate_limit!r} is not PER_SECOND:BURST, such as 20:40") from None
-    return Settings(tokens=token or (TOKEN,), rate_limit=limit, strict=not lenient, **others)
+    return Settings(tokens=token or (TOKEN,), rate_limit=limit, strict=not lenient, statuses=statuses, **others)
 
 
 def _items(path: Path | None) -> list[Any]:

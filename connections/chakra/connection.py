@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 from connections.chakra import requests
 from connections.chakra.envelope import Envelope
 from connections.chakra.errors import RATE_LIMITS, code_in, reason, shy, wait
+from connections.chakra.listing import Listed, Look, Sent
 from connections.chakra.paging import Pages
+from connections.chakra.receipts import is_signed, receipts_in
 from connections.pool.address import Host
 from connections.pool.answer import Answer
 from connections.pool.head import encoded
@@ -23,14 +25,18 @@ from engine.plugin import (
     TEXT,
     URL,
     Accepted,
+    CannotTell,
     Clock,
     Connection,
     Finding,
     Json,
     Operation,
+    OtherSend,
     Outcome,
+    Receipt,
     Refused,
     Request,
+    Settlement,
     Simulation,
     Tools,
     Unsure,
@@ -47,7 +53,8 @@ if TYPE_CHECKING:
 
 STATUSES: Final = ("INVALID", "NOT_STARTED", "SUCCESS", "ERROR")
 MALFORMED: Final = "malformed-answer"
-_SEND_WINDOW: Final = timedelta(seconds=10)
+_LISTED_A_PAGE: Final = 100
+_MOST_PAGES: Final = 50
 _MOST_SKEW: Final = timedelta(seconds=30)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _VERSION: Final = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
@@ -57,6 +64,7 @@ class ChakraConnection(Connection):
     """Access to one ChakraHQ team: its background jobs and its WhatsApp number."""
 
     name = "chakra"
+    receives = True
 
     base_url = default(URL, "https://api.chakrahq.com", "Where Chakra's API is")
     token = required(TEXT, "An access token from Admin, API Keys", secret=True)
@@ -65,8 +73,9 @@ class ChakraConnection(Connection):
     api_version = default(TEXT, "v19.0", "The version of WhatsApp's Cloud API")
     waba_id = optional(TEXT, "The id of the WhatsApp Business account; doctor then also looks at its templates")
     allow_private = default(BOOLEAN, False, "Whether base_url may be plain http or this machine (for the simulator)")
+    webhook_secret = optional(TEXT, "The HMAC secret from Admin, Team, Secrets; statuses must be signed", secret=True)
     timeout = default(DURATION, timedelta(seconds=10), "How long one call may take")
-    settle = default(DURATION, timedelta(seconds=120), "How long after it was sent a message may still turn up")
+    settle_time = default(DURATION, timedelta(seconds=120), "How long after it was sent a message may still turn up")
 
     _transport: httpx.AsyncBaseTransport | None = None
 
@@ -79,8 +88,8 @@ class ChakraConnection(Connection):
             faults.append(("api_version", 'expected a version such as "v19.0"'))
         if not timedelta(milliseconds=10) <= self.timeout <= timedelta(seconds=60):
             faults.append(("timeout", "expected at most 60 seconds"))
-        if self.settle < self.timeout + _SEND_WINDOW:
-            faults.append(("settle", "expected at least 10 seconds more than the timeout"))
+        if self.settle_time < self.timeout:
+            faults.append(("settle_time", "expected at least the timeout"))
         return [*faults, *self._address_faults()]
 
     def _address_faults(self) -> list[tuple[str, str]]:
@@ -128,6 +137,53 @@ class ChakraConnection(Connection):
         if request.operation == requests.ENTRIES:
             return repeatable(await self._entries(request))
         return Refused(f'Chakra has no operation "{request.operation}"')
+
+    async def settle(
+        self, request: Request, operation: Operation, attempted_at: datetime, others: Sequence[OtherSend] = ()
+    ) -> Settlement:
+        """Looks whether the message is among those that Chakra lists for its recipient."""
+        if request.operation != requests.TEMPLATE or request.recipient is None:
+            return CannotTell("Chakra does not list this", again=False)
+        listed = await self._listed(requests.digits(request.recipient))
+        if isinstance(listed, CannotTell):
+            return listed
+        sent = Sent(operation.op_id, request.body, "unsure", attempted_at)
+        mine = [Sent.of(other) for other in others if other.operation == requests.TEMPLATE]
+        items = [Listed.read(item) for item in listed]
+        return Look(sent, mine, items, self._clock.now(), self.settle_time).settle()
+
+    async def _listed(self, phone: str) -> list[Json] | CannotTell:
+        """All messages of a conversation, or why not all of them could be read."""
+        path = "/v1/ext/plugin/whatsapp/list-chat-messages-for-phone-number"
+        found: list[Json] = []
+        for page in range(1, _MOST_PAGES + 1):
+            asked = {"customerPhoneNumber": phone, "limit": _LISTED_A_PAGE, "page": page}
+            answer = await self._ask("POST", path, body=json.dumps(asked).encode())
+            if not isinstance(answer, Answer):
+                return CannotTell(getattr(answer, "reason", "the listing did not come"))
+            if not 200 <= answer.status < 300:
+                return CannotTell(reason(answer, self.token))
+            try:
+                envelope = Envelope.read(answer)
+            except ValueError:
+                return CannotTell("the listing cannot be read")
+            if envelope.errors or not isinstance(envelope.data, list):
+                return CannotTell("the listing cannot be read")
+            if envelope.data and envelope.data[0] in found:
+                return CannotTell("the listing shows the same page again and again")
+            found += envelope.data
+            if not envelope.data or len(found) == envelope.meta.get("total"):
+                return found
+        return CannotTell("the conversation is too long to be looked through")
+
+    def read_receipts(self, headers: Mapping[str, str], body: bytes) -> list[Receipt] | str:
+        """The statuses in a webhook, if it is signed as it should be."""
+        if self.webhook_secret and not is_signed(headers, body, self.webhook_secret):
+            return "the signature X-Chakra-Signature-256 is missing or does not fit webhook_secret"
+        try:
+            return receipts_in(body)
+        except ValueError:
+            return "the body is not JSON that can be read"
 
     def redirected(self, request: Request, to: str) -> Request:
         """The same message to another number, for `sending: test`."""

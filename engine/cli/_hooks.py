@@ -1,4 +1,4 @@
-"""The webhooks that the rules of these settings wait for, each with the path at which it listens."""
+"""The webhooks that the rules and connections of these settings wait for, each with the path at which it listens."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def hooks(settings: Settings, programs: Mapping[str, Program]) -> list[Hook]:
     from engine.web.webhooks import hook_path
 
     clock = SystemClock()
-    found = watched(programs.values(), Snapshot(clock.now(), settings.zone, SystemIds(clock))).webhooks
+    watches = watched(programs.values(), Snapshot(clock.now(), settings.zone, SystemIds(clock)))
+    found = {**watches.webhooks, **_of_connections(settings)}
     folder = settings.state_file.parent
     try:
         key = webhook_key(folder) if found else b""
@@ -49,3 +50,12 @@ def hooks(settings: Settings, programs: Mapping[str, Program]) -> list[Hook]:
         )
         raise ProblemError(problem) from None
     return [Hook(name, ", ".join(sorted(methods)), hook_path(key, name)) for name, methods in sorted(found.items())]
+
+
+def _of_connections(settings: Settings) -> dict[str, frozenset[str]]:
+    """Where connections hear what became of their sends."""
+    from engine.settle import receipts_webhook
+
+    kinds = settings.registry.connections
+    named = [name for name in settings.connections if name in kinds and kinds[name].receives]
+    return {receipts_webhook(name): frozenset({"POST"}) for name in named}

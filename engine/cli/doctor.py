@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,18 +35,23 @@ STARTER_NUMBER = "+14155550100"
     epilog="""\b
 Example:
   rulewheel doctor
+  rulewheel doctor --prove-listing
 """
 )
+@click.option("--prove-listing", is_flag=True, help="Also look for a message of ours in what Chakra lists.")
 @settings_option
-def command(settings_path: Path | None) -> None:
+def command(prove_listing: bool, settings_path: Path | None) -> None:
     """Look whether everything that rulewheel needs is well, and say what to do where it is not.
 
     It looks at settings, secrets, rules, state, disk, clock, every connection and its token, and webhooks. Nothing is
-    sent. Exits 0 when all is well, 1 when something is not, 2 when it could not look.
+    sent. `--prove-listing` looks up a message that arrived, as if that were not known; once it was found, rules with
+    `if_unsure: send_again` may rely on such a look. Exits 0 when all is well, 1 when something is not, 2 when it could
+    not look.
     """
     settings = settings_at(settings_path)
     well = True
-    for finding in _findings(settings):
+    found = chain(_findings(settings), _listings(settings) if prove_listing else ())
+    for finding in found:
         _tell(finding)
         well = well and finding.well
     if not well:
@@ -183,3 +189,22 @@ def _listener(settings: Settings, host: str, port: int, at: str) -> tuple[bool, 
     except OSError as fault:
         return False, f"{host}:{port} cannot be used: {fault.strerror}", "choose another port for listen.webhooks"
     return True, f"will listen at {at}", ""
+
+
+def _listings(settings: Settings) -> Iterator[Finding]:
+    """Whether each connection finds a send of ours again; where it does, that is noted for the daemon."""
+    from engine.cli._command import leave
+    from engine.cli._listing import proof_of
+    from engine.plugin import Finding
+
+    for name in settings.connections:
+        kind = settings.registry.connections.get(name)
+        if kind is None or not kind.receives:
+            continue
+        try:
+            finding = proof_of(settings, name)
+            if finding.well:
+                leave(settings, "listing-proven", {"connection": name})
+        except ProblemError as error:
+            finding = Finding("Listing", False, error.problems[0].message, error.problems[0].remedy)
+        yield finding

@@ -110,6 +110,14 @@ class Journal(Protocol):
         """The newest effects, newest first; `states` empty means all."""
         ...
 
+    async def sends_to(self, recipient: str, since: datetime, limit: int) -> list[EffectRecord]:
+        """The newest effects for this recipient that were made at `since` or later, newest first."""
+        ...
+
+    async def send_with_id(self, connection: str, message_id: str) -> EffectRecord | None:
+        """The accepted effect of a connection whose answer has this `id`, or None."""
+        ...
+
     async def page(self, record: type[R], after: tuple[object, ...] | None, limit: int) -> list[R]:
         """Rows of one kind in the order of their keys, those beyond `after`: for who has to see them all, bit by bit."""
         ...

@@ -138,6 +138,15 @@ class MemoryJournal:
         newest = self._all(EffectRecord, newest_first=True)
         return _first(limit, (e for e in newest if run in (None, e.run) and (not states or e.state in states)))
 
+    async def sends_to(self, recipient: str, since: datetime, limit: int) -> list[EffectRecord]:
+        found = [e for e in self._all(EffectRecord, newest_first=True) if e.recipient == recipient != ""]
+        return _first(limit, sorted((e for e in found if e.created >= since), key=lambda e: e.created, reverse=True))
+
+    async def send_with_id(self, connection: str, message_id: str) -> EffectRecord | None:
+        newest = self._all(EffectRecord, newest_first=True)
+        accepted = (e for e in newest if e.state == "accepted" and e.connection == connection)
+        return next((e for e in accepted if isinstance(e.answer, dict) and e.answer.get("id") == message_id), None)
+
     async def page(self, record: type[R], after: tuple[object, ...] | None, limit: int) -> list[R]:
         table = self._tables[record]
         keys = sorted(key for key in table if after is None or key > after)

@@ -187,6 +187,13 @@ class SqliteJournal:
             return self._list("newest_effects", limit=limit)
         return self._merged("newest_effects_in_state", states, limit, newest_first=True)
 
+    async def sends_to(self, recipient: str, since: datetime, limit: int) -> list[EffectRecord]:
+        return self._list("sends_to", recipient=recipient, since=to_micros(since), limit=limit)
+
+    async def send_with_id(self, connection: str, message_id: str) -> EffectRecord | None:
+        found: list[EffectRecord] = self._list("send_with_id", connection=connection, id=message_id)
+        return found[0] if found else None
+
     async def page(self, record: type[R], after: tuple[object, ...] | None, limit: int) -> list[R]:
         form = form_of(record)
         sql, values = (form.first_page_sql, ()) if after is None else (form.page_sql, after)

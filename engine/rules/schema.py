@@ -45,6 +45,7 @@ NAME: Kind[str] = Kind(
     "a name of letters, digits and _", {"type": "string", "literally": True, "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, str
 )
 MODE = Kind(f"one of {', '.join(MODES)}", {"enum": list(MODES), "literally": True}, str)
+IF_UNSURE = Kind("one of hold, send_again, drop", {"enum": ["hold", "send_again", "drop"], "literally": True}, str)
 SILENCE = choice("silent", "debug", "info", "warning", "error", "critical")
 CONDITIONS = _nested("a list of conditions", "conditions")
 STEPS = _nested("a list of steps", "steps")
@@ -72,6 +73,7 @@ class RuleKeys(Block):
     max_exceeded = optional(SILENCE, "How loud it is when a run is refused")
     per = optional(TEXT, "A template: mode and holds are kept for each of its values, such as each contact")
     valid_for = optional(DURATION, "How long after it was due a message may still be sent")
+    if_unsure = optional(IF_UNSURE, "What to do with a message of which nobody can say whether it arrived")
     on_error = optional(STEPS, "Steps for when the rule fails; `error` says why")
     initial_state = optional(BOOLEAN, "Whether the rule is on")
     trace = optional(ANYTHING, "Taken along from Home Assistant; every run is kept here")

@@ -132,6 +132,7 @@ def _effect(course: Course, token: str, step: Mapping[str, Json], request: Reque
         reason="",
         answer=None,
         ended=None,
+        if_unsure=course.program.get("if_unsure", "hold"),
     )
 
 
@@ -164,7 +165,7 @@ def _concluded(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wai
     states = {state for state, _ in failed.values()}
     if states == {"refused"} and _retries(course, frame, step, wait):
         return False
-    worst = "unsure" if "unsure" in states else "refused" if "refused" in states else "expired"
+    worst = "unsure" if states & {"unsure", "dropped"} else "refused" if "refused" in states else "expired"
     reasons = "; ".join(dict.fromkeys(f"{state}: {reason}" for state, reason in failed.values()))
     count = f"{len(failed)} of {len(wait.data['order'])} " if len(wait.data["order"]) > 1 else ""
     outcome = {"unsure": "unsure", "expired": "expired"}.get(worst, "error")

@@ -1,4 +1,4 @@
-"""What becomes of an effect by its outcome: ended, or tried again at a stated time (design contract 5)."""
+"""What becomes of an effect by its outcome: ended, tried again at a stated time, or unsure (design contract 5)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from engine.values import Accepted, Outcome, Refused, Unsure, Waiting
 
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(minutes=5)
+NEVER = timedelta(0)
 
 
 def backoff(attempts: int) -> timedelta:
@@ -17,8 +18,11 @@ def backoff(attempts: int) -> timedelta:
     return min(LONGEST_WAIT, FIRST_WAIT * float(2 ** min(max(0, attempts - 1), 20)))
 
 
-def settled(effect: EffectRecord, outcome: Outcome, now: datetime, ids: Ids) -> Changes:
-    """What to write when a connection has said what came of an effect."""
+def settled(effect: EffectRecord, outcome: Outcome, now: datetime, ids: Ids, settle_time: timedelta = NEVER) -> Changes:
+    """What to write when a connection has said what came of an effect.
+
+    An unsure one is settled when `settle_time` is over since its `send_by`; with none, nobody can look it up.
+    """
     if isinstance(outcome, Unsure) and effect.idempotent:
         outcome = Waiting(f"{outcome.reason}; it is safe to repeat")
     if isinstance(outcome, Waiting):
@@ -27,7 +31,14 @@ def settled(effect: EffectRecord, outcome: Outcome, now: datetime, ids: Ids) -> 
         return ended(effect, "accepted", outcome.proof or "accepted", now, ids, outcome.answer)
     if isinstance(outcome, Refused):
         return ended(effect, "refused", outcome.reason, now, ids, outcome.answer)
-    return ended(effect, "unsure", outcome.reason, now, ids)
+    if effect.reads or settle_time <= NEVER:
+        return ended(effect, "dropped" if effect.if_unsure == "drop" else "unsure", outcome.reason, now, ids)
+    return _unsure(effect, outcome, now, settle_time)
+
+
+def settle_key(op_id: str) -> str:
+    """The name of the due row at which an unsure effect is looked up."""
+    return f"settle/{op_id}"
 
 
 def ended(effect: EffectRecord, state: str, reason: str, now: datetime, ids: Ids, answer: object = None) -> Changes:
@@ -38,6 +49,17 @@ def ended(effect: EffectRecord, state: str, reason: str, now: datetime, ids: Ids
         expect=[Expect(EffectRecord, (effect.op_id,), {"state": effect.state})],
         update=[Update(EffectRecord, (effect.op_id,), values)],
         put=[InboxRecord(ids.row_id(), effect.run, effect.token, "outcome", told)],
+    )
+
+
+def _unsure(effect: EffectRecord, outcome: Unsure, now: datetime, settle_time: timedelta) -> Changes:
+    """The run is not told yet: until the settle time is over, proof may come."""
+    due = max(now, effect.send_by or now) + settle_time
+    values = {"state": "unsure", "reason": outcome.reason, "due": due}
+    return Changes(
+        expect=[Expect(EffectRecord, (effect.op_id,), {"state": effect.state})],
+        update=[Update(EffectRecord, (effect.op_id,), values)],
+        put=[DueRecord(settle_key(effect.op_id), "settle", due, {"op_id": effect.op_id, "looks": 0})],
     )
 
 

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl
@@ -24,8 +24,11 @@ from engine.values import Fact, Json
 LARGEST_BODY = 1024 * 1024
 DEEPEST_BODY = 64
 BODY_SECONDS = 10.0
+_POST = frozenset({"POST"})
 UNSEEN_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
+Receiver = Callable[[Mapping[str, str], bytes], Awaitable[str]]
+"""Takes headers and raw body of a webhook; gives why it is not believed, or an empty text."""
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -45,14 +48,23 @@ def hook_path(key: bytes, webhook_id: str) -> str:
 
 
 class WebhookApp:
-    """Takes webhooks for the rules that are loaded now."""
+    """Takes webhooks for the rules that are loaded now, and those for `receivers`, by webhook id."""
 
-    def __init__(self, intake: Intake, matcher: Matcher, key: bytes, log: Log, largest: int = LARGEST_BODY) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        matcher: Matcher,
+        key: bytes,
+        log: Log,
+        largest: int = LARGEST_BODY,
+        receivers: Mapping[str, Receiver] | None = None,
+    ) -> None:
         self._intake = intake
         self._matcher = matcher
         self._key = key
         self._log = log
         self._largest = largest
+        self._receivers = receivers or {}
         self._paths: dict[bytes, str] = {}
         self._for: object = None
 
@@ -61,19 +73,23 @@ class WebhookApp:
         if scope["type"] != "http":
             return
         webhook_id = self._find(scope["path"])
-        methods = self._matcher.watches.webhooks.get(webhook_id or "", frozenset())
+        receiver = self._receivers.get(webhook_id or "")
+        methods = self._matcher.watches.webhooks.get(webhook_id or "", frozenset()) if receiver is None else _POST
         if webhook_id is None or not methods:
             await _answer(send, 404, "there is no webhook here")
         elif scope["method"] not in methods:
             allowed = ", ".join(sorted(methods))
             await _answer(send, 405, f"use {allowed}", [(b"allow", allowed.encode())])
+        elif receiver is not None:
+            await self._hand_over(receiver, webhook_id, scope, receive, send)
         else:
             await self._take(webhook_id, scope, receive, send)
 
     def _find(self, path: str) -> str | None:
         watches = self._matcher.watches
         if watches is not self._for:
-            self._paths = {_digest(hook_path(self._key, webhook_id)): webhook_id for webhook_id in watches.webhooks}
+            known = [*watches.webhooks, *self._receivers]
+            self._paths = {_digest(hook_path(self._key, webhook_id)): webhook_id for webhook_id in known}
             self._for = watches
         return self._paths.get(_digest(path))
 
@@ -94,6 +110,24 @@ class WebhookApp:
             await _answer(send, 503, "try again later", [(b"retry-after", b"5")])
         else:
             await _answer(send, 200, data["query"].get("hub.challenge", ""))
+
+    async def _hand_over(
+        self, receiver: Receiver, webhook_id: str, scope: dict[str, Any], receive: Receive, send: Send
+    ) -> None:
+        """Gives a connection its webhook as it came; 200 is said only after what it tells is on disk."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"][:100]}
+        try:
+            refusal = await receiver(headers, await self._body(headers, receive))
+        except BadBody as bad:
+            self._log.warning("a webhook was refused", webhook=webhook_id, reason=bad.text)
+            await _answer(send, bad.status, bad.text)
+        except JournalError as error:
+            self._log.error("a webhook could not be written down", webhook=webhook_id, reason=str(error))
+            await _answer(send, 503, "try again later", [(b"retry-after", b"5")])
+        else:
+            if refusal:
+                self._log.warning("a webhook was refused", webhook=webhook_id, reason=refusal)
+            await _answer(send, 403 if refusal else 200, refusal)
 
     async def _data(self, scope: dict[str, Any], receive: Receive) -> dict[str, Json]:
         headers = {

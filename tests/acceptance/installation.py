@@ -34,6 +34,7 @@ connections:
     phone_number_id: "105954558954427"
     allow_private: true
     timeout: {timeout}
+    settle_time: {timeout}
 """
 
 

@@ -33,7 +33,7 @@ STOP = 0.05
 """Seconds within which a daemon that was told to stop is killed."""
 WEBHOOKS = {"order": "order_paid", "call": "order_called", "import": "import_started"}
 REST = 120
-"""Seconds in which the last daemon finishes what is left; a rule's queue waits a second for each 429."""
+"""Seconds in which the last daemon finishes what is left: a second for each 429 in a queue, 15 for what is unsure."""
 FAULTS = (
     {"kind": "latency", "match": "messages", "max_ms": 8},
     {"kind": "latency", "match": "messages", "max_ms": 8, "at": "before_answer"},
@@ -43,6 +43,7 @@ FAULTS = (
 )
 _RULES = """\
 - id: orders
+  mode: parallel
   triggers: [{trigger: webhook, webhook_id: order_paid}]
   actions:
     - action: whatsapp.send_template

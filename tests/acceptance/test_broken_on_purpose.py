@@ -38,11 +38,11 @@ async def killed_between_acceptance_and_answer(
         return await judge(journal, [], taken(chakra, job))
 
 
-async def test_a_kill_between_acceptance_and_answer_leaves_the_send_unsure(
+async def test_a_kill_between_acceptance_and_answer_is_settled_by_a_look(
     chakra: Chakra, installation: Installation
 ) -> None:
     verdict = await killed_between_acceptance_and_answer(chakra, installation, RUN)
-    assert (verdict.faults, dict(verdict.states), verdict.unsure_and_taken) == ([], {"unsure": 1}, 1)
+    assert (verdict.faults, dict(verdict.states)) == ([], {"accepted": 1})
 
 
 @pytest.mark.parametrize("switch", ["no_intent", "sends_again"])

@@ -110,7 +110,7 @@ async def test_an_unreachable_api_is_a_problem_and_what_waited_goes_once_it_is_b
     assert len(await messages(chakra, job)()) == 1
 
 
-async def test_a_message_whose_answer_was_lost_is_unsure_and_never_sent_again(
+async def test_a_message_whose_answer_was_lost_is_looked_up_and_never_sent_again(
     chakra: Chakra, installation: Installation
 ) -> None:
     chakra.fault({"kind": "answer_lost", "match": "messages", "times": 1})
@@ -121,5 +121,7 @@ async def test_a_message_whose_answer_was_lost_is_unsure_and_never_sent_again(
         await daemon.stop()
     async with installation.daemon():
         await until(installation.is_idle)
-    assert [run.outcome for run in await installation.runs()] == ["unsure"]
+    assert [run.outcome for run in await installation.runs()] == ["finished"]
+    (effect,) = await installation.sends("accepted")
+    assert "the listing shows one message like it" in effect.reason
     assert [message["op_id"] for message in await messages(chakra, job)()] == [effect.op_id]

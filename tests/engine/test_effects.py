@@ -210,7 +210,7 @@ async def test_a_connection_with_a_mistake_makes_the_effect_unsure(n: str) -> No
     await house.start(acting(CALL))
     await house.fire("go", n=n)
     assert await states(house) == ["unsure"]
-    assert log.said("error") == ["a connection failed"]
+    assert log.said("error") == ["a connection failed", "problem"]
     assert log.said("warning") == ["a send is unsure"]
     assert house.engine.executor._room.taken == 0
 

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from connections.chakra.simulator.app import App, Wire
 from connections.chakra.simulator.simulator import Simulator
+from connections.chakra.simulator.statuses import Postman
 
 _HOST = "127.0.0.1"
 _BACKLOG = 2048
@@ -47,9 +48,13 @@ class Server:
         await self._listen(self._bound())
         self._simulator.url = f"http://{_HOST}:{self._port}"
         self._simulator.on_refuse = self._refuse
+        postman = Postman(self._simulator.statuses, self._simulator.clock)
+        if self._simulator.settings.statuses.url:
+            self._simulator.on_message = postman.take
         try:
             yield
         finally:
+            await postman.close()
             await self._close()
 
     def _bound(self) -> socket.socket:

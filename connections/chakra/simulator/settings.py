@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from connections.chakra.simulator.statuses import StatusSettings
 
 TOKEN = "simulator-token"
 TEAM = "d3e64510-b75a-43a0-8ae5-dde78dac56c0"
@@ -29,6 +31,7 @@ class Settings:
     `errors_as`: Meta's refusals as Meta's own error object, or as text in the envelope's `_errors`.
     `strict`: refuse what Meta would refuse; else take anything that has a recipient.
     `text_limit`: characters of a filled template body. `rate_limit`: off by default.
+    `statuses`: the webhooks that tell what became of messages; none are sent without an address.
     """
 
     tokens: tuple[str, ...] = (TOKEN,)
@@ -42,3 +45,4 @@ class Settings:
     strict: bool = True
     text_limit: int = 1024
     rate_limit: RateLimit | None = None
+    statuses: StatusSettings = field(default_factory=StatusSettings)

@@ -16,6 +16,7 @@ from connections.chakra.simulator.messages import Message, Messages
 from connections.chakra.simulator.meta import Reading, error_body
 from connections.chakra.simulator.routes import route
 from connections.chakra.simulator.settings import Settings
+from connections.chakra.simulator.statuses import Statuses
 from connections.chakra.simulator.templates import Templates
 from engine.clock import Clock, SystemClock
 
@@ -40,11 +41,13 @@ class Simulator:
         self.templates = Templates()
         self.messages = Messages(self.clock, seed)
         self.faults = Faults(seed)
+        self.statuses = Statuses(self.settings.statuses, seed)
         self.requests: Counter[str] = Counter()
         self.operations: Counter[str] = Counter()
         self.watchers: set[Watcher] = set()
         self.url = ""
         self.on_refuse: Callable[[float], None] | None = None
+        self.on_message: Callable[[Message], None] = lambda message: None
         self._refusing_until: datetime | None = None
         limit = self.settings.rate_limit
         self._buckets = Buckets(self.clock, limit) if limit else None
@@ -93,6 +96,7 @@ class Simulator:
     def accept(self, reading: Reading, operation: str, plugin: str, number: str, lag_ms: int = 0) -> Message:
         """Put a message on the list of accepted ones."""
         message = self.messages.accept(reading, operation, plugin, number, lag_ms)
+        self.on_message(message)
         if self.watchers:
             self.tell({"event": "message", "message": message.to_json()})
         return message

@@ -93,8 +93,10 @@ CREATE TABLE effect (
     attempts INTEGER NOT NULL,
     reason TEXT NOT NULL,
     answer TEXT NOT NULL,
-    ended INTEGER
+    ended INTEGER,
+    if_unsure TEXT NOT NULL
 );
+CREATE INDEX effect_recipient ON effect (recipient, created) WHERE recipient != '';  -- sends_to
 CREATE INDEX effect_state ON effect (state);  -- effects_in_state, newest_effects_in_state
 CREATE INDEX effect_run ON effect (run);  -- effects_of_run
 

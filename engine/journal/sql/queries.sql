@@ -51,6 +51,16 @@ SELECT effect.* FROM effect ORDER BY rowid DESC LIMIT :limit;
 -- What one run asked of the outside world.
 SELECT effect.* FROM effect INDEXED BY effect_run WHERE run = :run ORDER BY rowid DESC;
 
+-- name: sends_to
+-- What one person was sent since a time: what a look-up by likeness has to count.
+SELECT effect.* FROM effect
+WHERE recipient = :recipient AND recipient != '' AND created >= :since ORDER BY created DESC, rowid DESC LIMIT :limit;
+
+-- name: send_with_id
+-- The send that the other side knows by this id; asked when it says that one failed, and names nothing else.
+SELECT effect.* FROM effect
+WHERE state = 'accepted' AND connection = :connection AND json_extract(answer, '$.id') = :id ORDER BY rowid DESC LIMIT 1;
+
 -- name: memories
 -- What every trigger remembers, read once at the start.
 SELECT memory.* FROM memory ORDER BY rowid;

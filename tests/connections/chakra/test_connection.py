@@ -285,7 +285,7 @@ async def test_doctor_says_when_chakra_cannot_be_reached_or_the_token_not_be_tri
         ({"base_url": "https://u:p@api.chakrahq.com"}, "base_url"),
         ({"api_version": "19"}, "api_version"),
         ({"timeout": 600}, "timeout"),
-        ({"settle": 5}, "settle"),
+        ({"settle_time": 5}, "settle_time"),
         ({"token": "a\nb"}, "token"),
     ],
 )

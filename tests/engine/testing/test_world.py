@@ -159,9 +159,9 @@ async def test_webhooks_come_in_by_the_real_listener_and_messages_reach_the_simu
     ("fault", "outcome", "accepted"),
     [
         ({"kind": "cut", "at": "before_reading"}, "unsure", 0),
-        ({"kind": "cut", "at": "before_answer"}, "unsure", 1),
+        ({"kind": "cut", "at": "before_answer"}, "finished", 1),
         ({"kind": "latency", "at": "before_answer", "min_ms": 5000}, "finished", 1),
-        ({"kind": "latency", "at": "before_answer", "min_ms": 50000}, "unsure", 1),
+        ({"kind": "latency", "at": "before_answer", "min_ms": 50000}, "finished", 1),
         ({"kind": "refuse", "seconds": 20}, "finished", 2),
     ],
 )
