@@ -14,7 +14,7 @@ from tests.acceptance.verdict import judge
 from tests.promises.figure import Figure, Stopwatch, new_seed
 
 SHORT = (5, 50)
-LONG = (220, 2200)
+LONG = (280, 2800)
 """Kills and events; 1,000 and 10,000 would take some 18 minutes."""
 UNDEFENDED = (sys.executable, "-m", "tests.acceptance.broken", "answers_first")
 

@@ -116,6 +116,8 @@ FAULTS: Mapping[str, Break] = {
     "sends: key may not": outside("messages", kind="status", status=403),
     "sends: too many": outside("messages", kind="status", status=429),
     "sends: limit of the account": outside("messages", kind="status", status=400, code=80007),
+    # Its listing settles it; where that finds nothing, a person must look, and nothing clears by itself.
+    "sends: answer lost": outside("messages", kind="answer_lost"),
     "disk full": no_disk("disk-full", "there is no room"),
     "disk read-only": no_disk("read-only", "the disk is read-only"),
     "disk failing": no_disk("disk-error", "the disk fails"),
