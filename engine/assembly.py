@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta, tzinfo
 from functools import partial
 from typing import Any
@@ -39,8 +39,9 @@ from engine.records import (
 )
 from engine.rules.model import Program
 from engine.rules.program import is_off
+from engine.runs.caps import WINDOWS
 from engine.runs.course import Means
-from engine.runs.limits import Room
+from engine.runs.gate import SENDING, STOPPED, Gate
 from engine.settings import Keep
 from engine.settle import Settler, listing_entity, receipts_webhook
 from engine.states import States
@@ -50,6 +51,9 @@ from engine.wake import Wake
 Part = Callable[[], Coroutine[Any, Any, bool]]
 
 PAUSE = timedelta(seconds=1)
+SWITCHES = {"stop-sending": "stopped", "resume-sending": "on"}
+REMEMBERED = 2_000
+"""How many of the newest effects are looked at for the limits of the other side, after a start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class Engine:
         self.matcher = Matcher()
         self.notices = Notices(journal, clock, log)
         self._kept = Programs(journal, ports.rebuild, self.notices)
-        room = Room(ports.places)
+        gate = self.gate = Gate(ports.places, ports.zone)
         means = Means(ports.actions, self._outward)
         self.intake = Intake(journal, self.matcher, self.states, clock, ids, ports.zone, wakes.events, log)
         self.executor = Executor(
@@ -118,11 +122,11 @@ class Engine:
             wakes.events,
             wakes.inbox,
             wakes.effects,
-            room,
+            gate,
             log,
         )
         self.effects = Effects(
-            journal, ports.connections, clock, ids, wakes.effects, wakes.inbox, room, self.notices, log
+            journal, ports.connections, clock, ids, wakes.effects, wakes.inbox, gate, self.notices, log
         )
         self.polls = Polls(
             self.matcher, ports.connections, self.intake, self.states, clock, ports.alarm, self.notices, log
@@ -170,6 +174,7 @@ class Engine:
         """Takes up what the journal holds, before any book is adopted."""
         journal = self.ports.journal
         self.states.load(await journal.entities())
+        await self._load_gate()
         self.matcher.load(await journal.memories())
         await self.notices.load()
         unsure = await self.effects.recover()
@@ -274,6 +279,8 @@ class Engine:
             await self._trigger(command, self.programs[rule])
         elif command.kind == "settle":
             await self._settle(str(command.data["op_id"]), str(command.data["verdict"]))
+        elif command.kind in SWITCHES:
+            await self._switch_sending(SWITCHES[command.kind])
         elif command.kind == "listing-proven":
             await self._set(listing_entity(str(command.data["connection"])), "proven")
         await self.ports.journal.commit(Changes(drop=[Drop(CommandRecord, (command.id,))]))
@@ -296,6 +303,29 @@ class Engine:
         await self.effects.finish()
         await self.polls.finish()
         await self.settler.finish()
+
+    async def _load_gate(self) -> None:
+        """Counts what has left lately, so that a restart gives nobody more than the limits do."""
+        since = self.ports.clock.now() - max(WINDOWS.values())
+        newest = await self.ports.journal.sends(limit=REMEMBERED)
+        self.gate.load(await self.ports.journal.capped_effects(since), newest, len(newest) < REMEMBERED)
+        switch = self.states.get(SENDING)
+        self.gate.stopped = switch is not None and switch.state == "stopped"
+        if self.gate.stopped:
+            self.ports.log.warning(STOPPED)
+        else:
+            await self.effects.resume()
+
+    async def _switch_sending(self, state: str) -> None:
+        """Stops or resumes sending; a stop counts at once, whatever becomes of its record."""
+        self.gate.stopped = self.gate.stopped or state == "stopped"
+        await self._set(SENDING, state)
+        self.gate.stopped = state == "stopped"
+        if state == "stopped":
+            self.ports.log.warning(STOPPED)
+        else:
+            await self.effects.resume()
+            self.ports.log.info("sending goes on")
 
     async def _trigger(self, command: CommandRecord, program: Program) -> None:
         """Runs a rule by hand: an event without a trigger, in the commit that takes the command away."""
@@ -325,10 +355,7 @@ class Engine:
         known = self.states.get(entity)
         if known is not None and known.state not in GIVEN_UP:
             return
-        record = self.states.changed(entity, "watched", {}, self.ports.clock.now())
-        assert record is not None
-        moved: Json = {"from": known.state if known else None, "to": "watched", "attributes": {}}
-        await self.intake.take(("state", entity), Fact("state", entity, moved, self.ports.clock.now()), record)
+        await self._set(entity, "watched")
 
     def _parts(self) -> list[tuple[str, Wake[Any], Part]]:
         return [
@@ -377,12 +404,13 @@ class Engine:
             self.ports.log.error("a trigger watches nothing", rule=rule, reason=fault)
 
     def _outward(self, request: Request) -> Request:
-        if self.ports.test_to is None or request.recipient is None:
-            return request
         connection = self.ports.connections.get(request.connection)
-        if connection is None:
-            raise ValueError(f"there is no connection {request.connection} in the settings")
-        return connection.redirected(request, self.ports.test_to)
+        if self.ports.test_to is not None and request.recipient is not None:
+            if connection is None:
+                raise ValueError(f"there is no connection {request.connection} in the settings")
+            request = connection.redirected(request, self.ports.test_to)
+        limits = connection.limits(request) if connection is not None and request.changes_world else ()
+        return replace(request, limits=(*request.limits, *limits)) if limits else request
 
     def _states_changed(self) -> None:
         self.matcher.refresh(self.intake.view())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,7 @@ class Due:
             "run": self._run,
             "hold": self._hold,
             "effect": self._effect,
+            "cooldown": self._cooldown,
             "schedule": self._schedule,
             "settle": self._settle,
         }
@@ -62,8 +64,10 @@ class Due:
         """Does everything that is due now; false when nothing was."""
         self.wake.take()
         rows = await self._journal.due_before(self._clock.now(), BATCH)
-        for row in rows:
-            await self._kinds[row.kind](row)
+        schedules = [row for row in rows if row.kind == "schedule"]  # what they decide on changes with each
+        await asyncio.gather(*[self._kinds[row.kind](row) for row in rows if row.kind != "schedule"])
+        for row in schedules:
+            await self._schedule(row)
         if len(rows) == BATCH:
             self.wake.say()
         self._alarm.at("due", await self._journal.next_due(), self.wake.say)
@@ -96,6 +100,10 @@ class Due:
         later = row._replace(at=self._clock.now() + LOOK_UP)
         if await self._once(row, Changes(put=[later]), keep=True):
             self._settles.say(later)
+
+    async def _cooldown(self, row: DueRecord) -> None:
+        """The rule may run again: that its row is gone says so."""
+        await self._once(row, Changes())
 
     async def _schedule(self, row: DueRecord) -> None:
         found = self._matcher.watches.schedules.get(row.key)

@@ -13,9 +13,9 @@ from engine.log import Log
 from engine.notices import Notices
 from engine.plugin import Connection, Operation, Request
 from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, Expect, InboxRecord, Update
-from engine.runs.limits import Room
-from engine.runs.retry import ended, settled
-from engine.values import Outcome, Unsure, Waiting
+from engine.runs.gate import STOPPED, Gate, Over
+from engine.runs.retry import backoff, ended, held, requeued, settled
+from engine.values import Outcome, Refused, Unsure, Waiting
 from engine.wake import Wake
 
 SEND_BY = timedelta(seconds=10)
@@ -34,7 +34,7 @@ class Effects:
         ids: Ids,
         wake: Wake[EffectRecord],
         inbox: Wake[InboxRecord],
-        room: Room,
+        gate: Gate,
         notices: Notices,
         log: Log,
     ) -> None:
@@ -44,7 +44,8 @@ class Effects:
         self._ids = ids
         self._wake = wake
         self._inbox = inbox
-        self._room = room
+        self._gate = gate
+        self._room = gate.room
         self._notices = notices
         self._log = log
         self._queue: deque[EffectRecord] = deque()
@@ -85,6 +86,12 @@ class Effects:
             self._wake.sweep()
         return has_begun or bool(hints)
 
+    async def resume(self) -> None:
+        """Queues again what waits because sending was stopped."""
+        waiting = [each for each in await self._journal.effects(("waiting",), 1_000_000) if each.reason == STOPPED]
+        await asyncio.gather(*[self._journal.commit(requeued(effect)) for effect in waiting])
+        self._wake.sweep()
+
     async def finish(self) -> None:
         """Waits for the calls under way; nothing new is begun meanwhile."""
         while self._tasks:
@@ -95,7 +102,7 @@ class Effects:
         hints, _ = self._wake.take()
         left = [hint for hint in hints if hint.state == "intent"]
         for effect in left:
-            self._room.give(effect.connection)
+            self._give_back(effect)
             try:
                 await self._journal.commit(_unmade(effect))
             except JournalError as error:
@@ -111,38 +118,53 @@ class Effects:
     async def _from_queue(self) -> bool:
         ready: list[EffectRecord] = []
         left: deque[EffectRecord] = deque()
+        others: list[tuple[EffectRecord, Changes]] = []
+        now = self._clock.now()
         while self._queue:
             effect = self._queue.popleft()
             if effect.op_id in self._tasks:
                 continue
-            if self._room.take(effect.connection):
-                ready.append(effect)
-            else:
+            if not self._room.take(effect.connection):
                 left.append(effect)
-        self._queue = left
-        await asyncio.gather(*[self._intend(effect) for effect in ready])
-        return bool(ready)
-
-    async def _intend(self, effect: EffectRecord) -> None:
-        """Commits the intent, and begins the call when it is on disk; what is no longer worth doing expires."""
-        now = self._clock.now()
-        try:
-            if effect.valid_until is not None and now >= effect.valid_until:
-                changes = ended(effect, "expired", _expired(effect), now, self._ids)
+            elif (changes := self._kept_back(effect, now)) is not None:
                 self._room.give(effect.connection)
-                await self._write(effect, changes)
+                others.append((effect, changes))
+            else:
+                ready.append(effect)
+        self._queue = left
+        writes = [self._write(effect, changes) for effect, changes in others]
+        await asyncio.gather(*[self._intend(effect, now) for effect in ready], *writes)
+        return bool(ready or others)
+
+    def _kept_back(self, effect: EffectRecord, now: datetime) -> Changes | None:
+        """What to write instead of an intent: it expires, waits or is refused; None if it may leave."""
+        if effect.valid_until is not None and now >= effect.valid_until:
+            self._gate.forget(effect.op_id)
+            return ended(effect, "expired", _expired(effect), now, self._ids)
+        found = None if effect.reads else self._gate.look(effect, now)
+        if isinstance(found, Over):
+            return ended(effect, "refused", found.reason, now, self._ids)
+        return None if found is None else held(effect, found.reason, found.until, now)
+
+    async def _intend(self, effect: EffectRecord, now: datetime) -> None:
+        """Commits the intent, and begins the call when it is on disk."""
+        intent = effect
+        if not effect.reads:
+            intent = effect._replace(state="intent", send_by=now + SEND_BY, attempts=effect.attempts + 1)
+            try:
+                is_written = isinstance(await self._journal.commit(_intent(effect, intent)), Done)
+            except JournalError:
+                self._give_back(effect)
+                self._wake.sweep()
+                raise
+            if not is_written:
+                self._give_back(effect)
                 return
-            intent = effect
-            if not effect.reads:
-                intent = effect._replace(state="intent", send_by=now + SEND_BY, attempts=effect.attempts + 1)
-                if not isinstance(await self._journal.commit(_intent(effect, intent)), Done):
-                    self._room.give(effect.connection)
-                    return
-        except JournalError:
-            self._room.give(effect.connection)
-            self._wake.sweep()
-            raise
         self._begin(intent)
+
+    def _give_back(self, effect: EffectRecord) -> None:
+        self._room.give(effect.connection)
+        self._gate.undo(effect)
 
     def _begin(self, effect: EffectRecord) -> None:
         task = asyncio.get_running_loop().create_task(self._perform(effect))
@@ -150,7 +172,12 @@ class Effects:
 
     async def _perform(self, effect: EffectRecord) -> None:
         try:
+            if self._gate.stopped and not effect.reads:  # since the intent was made
+                self._gate.undo(effect)
+                await self._write(effect, held(effect, STOPPED, None, self._clock.now()))
+                return
             outcome = await self._call(effect)
+            self._count(effect, outcome)
             changes = settled(effect, outcome, self._clock.now(), self._ids, self._settle_time(effect))
             await self._write(effect, changes, _without_answer(changes))
             if isinstance(outcome, Unsure):
@@ -170,13 +197,23 @@ class Effects:
         if connection is None:
             return Waiting(f"there is no connection {effect.connection} in the settings", problem="no-connection")
         try:
-            outcome = await connection.perform(request_of(effect), Operation(effect.op_id, effect.send_by))
+            outcome = await connection.perform(
+                request_of(effect), Operation(effect.op_id, effect.send_by, effect.attempts)
+            )
             if isinstance(outcome, Outcome):
                 return outcome
             raise TypeError(f"{outcome!r} is no outcome")
         except Exception as error:  # a plugin's mistake must not stop the daemon; what it did is not known
             self._log.error("a connection failed", connection=effect.connection, reason=repr(error))
             return Unsure(f"the connection {effect.connection} failed while sending: {type(error).__name__}")
+
+    def _count(self, effect: EffectRecord, outcome: Outcome) -> None:
+        """What surely did not leave does not count; what the other side slows down is slowed down here as well."""
+        if isinstance(outcome, Refused | Waiting):
+            self._gate.undo(effect)
+        if isinstance(outcome, Waiting) and outcome.limit:
+            pause = outcome.after if outcome.after is not None else backoff(effect.attempts)
+            self._gate.overrun(effect, outcome.limit, self._clock.now() + pause)
 
     def _settle_time(self, effect: EffectRecord) -> timedelta:
         connection = self._connections.get(effect.connection)

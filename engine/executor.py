@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
 
 from engine.clock import Clock
 from engine.journal.api import Journal, JournalError
@@ -26,15 +25,18 @@ from engine.records import (
     RunRecord,
 )
 from engine.rules.model import Program
-from engine.runs.advance import admitted, advance, begin, cancel, refused
+from engine.runs.advance import admitted, advance, begin, cancel, cooldown, refused, turned_away
+from engine.runs.caps import clock_time
 from engine.runs.course import Course, Means
-from engine.runs.limits import Room
+from engine.runs.gate import SEND_BY, Gate
+from engine.runs.retry import dropped
 from engine.states import Snapshot, States
 from engine.wake import Wake
 
-SEND_BY = timedelta(seconds=10)
+DEEPEST = 3
 BATCH = 200
 HOT_RUNS = 5_000
+REFUSED = ("failed_single", "failed_max_runs")
 GONE = "the version of the rule that this belongs to cannot be used any more"
 
 Lane = tuple[str, str]
@@ -55,7 +57,7 @@ class Executor:
         events: Wake[EventRecord],
         inbox: Wake[InboxRecord],
         effects: Wake[EffectRecord],
-        room: Room,
+        gate: Gate,
         log: Log,
     ) -> None:
         self._journal = journal
@@ -68,7 +70,7 @@ class Executor:
         self._events = events
         self._inbox = inbox
         self._effects = effects
-        self._room = room
+        self._gate = gate
         self._log = log
         self._hot: dict[str, RunRecord] = {}
         self._spoilt: dict[str, str] = {}
@@ -77,6 +79,7 @@ class Executor:
         self._touched: dict[Lane, list[RunRecord]] = {}
         self._ended: set[str] = set()
         self._started: dict[str, RunRecord] = {}
+        self._resting: dict[str, DueRecord] = {}
         self._queued: set[Lane] | None = None
         self.on_states: Callable[[], None] = lambda: None
         self.on_dues: Callable[[], None] = lambda: None
@@ -110,8 +113,16 @@ class Executor:
         async with self._turn:
             self._start_batch()
             view = self._view()
-            runs = [run for run in await self._journal.open_runs() if run.rule not in rules]
-            await self._commit([cancel({}, run, reason, view, self._means) for run in runs])
+            before: set[tuple[str, int]] = set()
+            while runs := [run for run in await self._journal.open_runs() if run.rule not in rules]:
+                courses = [cancel({}, run, reason, view, self._means) for run in runs]
+                for course in courses:
+                    await self._abandon(course)
+                await self._commit(courses)
+                left = {(run.id, run.version) for run in runs}
+                if left == before:
+                    return
+                before = left  # again where an effect left just when it was to be dropped
 
     @staticmethod
     def _again(wake: Wake[EventRecord] | Wake[InboxRecord], rows: Sequence[object]) -> None:
@@ -123,6 +134,7 @@ class Executor:
         self._touched = {}
         self._ended = set()
         self._started = {}
+        self._resting = {}
 
     async def _batch(self, messages: Sequence[InboxRecord], events: Sequence[EventRecord]) -> None:
         self._start_batch()
@@ -136,7 +148,19 @@ class Executor:
                 courses.append(course)
         for event in events:
             courses.append(await self._begin(event, view))
+        for course in courses:
+            if course.abandoned:
+                await self._abandon(course)
         await self._commit(courses)
+
+    async def _abandon(self, course: Course) -> None:
+        """Drops the effects that nobody waits for any more, if they have not left; else they go on to their outcome."""
+        for op_id, reason in course.abandoned.items():
+            effect = await self._journal.get(EffectRecord, (op_id,))
+            if effect is not None and effect.state in ("queued", "waiting"):
+                course.changes.add(dropped(effect, reason, course.view.now))
+                self._gate.forget(op_id)
+        course.effects = [effect for effect in course.effects if effect.op_id not in course.abandoned]
 
     async def _advance(self, run_id: str, inbox: Sequence[InboxRecord], view: Snapshot) -> Course | None:
         run = self._hot.get(run_id) or await self._journal.get(RunRecord, (run_id,))
@@ -165,12 +189,46 @@ class Executor:
         fault = GONE if program is None else self._spoilt.get(event.id)
         if program is None or fault is not None:
             return refused(event, fault or GONE, view, self._means)
+        if event.depth > DEEPEST:
+            chain = await self._chain(event)
+            reason = f"skipped: rules set each other off more than {DEEPEST} times: {chain}"
+            return refused(event, reason, view, self._means, "disallowed_recursion_detected")
         course = begin(program.body, event, view, self._means)
         if course.run.state != "done":
             await self._admit(course, program, view)
         return course
 
+    async def _chain(self, event: EventRecord) -> str:
+        """The rules that set each other off, the first one first."""
+        rules, cause = [event.rule], event.cause
+        while cause and len(rules) <= event.depth:
+            run = await self._journal.get(RunRecord, (cause,))
+            before = None if run is None else await self._journal.get(EventRecord, (run.event,))
+            rules.append(run.rule if run is not None else "…")
+            cause = before.cause if before is not None else ""
+        return " → ".join(reversed(rules))
+
     async def _admit(self, course: Course, program: Program, view: Snapshot) -> None:
+        """Lets the run start, or turns it away, by its rule's cooldown and mode."""
+        rest = cooldown(course)
+        if course.run.state == "done":
+            return
+        if rest is None:
+            await self._place(course, program, view)
+            return
+        key = f"cooldown/{course.run.rule}/{course.run.key}"
+        row = self._resting.get(key) or await self._journal.get(DueRecord, (key,))
+        course.changes.expect.append(Expect(DueRecord, (key,), {"at": row.at} if row is not None else None))
+        if row is not None and row.at > view.now:
+            until = clock_time(row.at, view.now, view.zone)
+            turned_away(course, "failed_cooldown", f"skipped: cooldown until {until}")
+            return
+        await self._place(course, program, view)
+        if course.run.outcome not in REFUSED:
+            self._resting[key] = DueRecord(key, "cooldown", view.after(rest), {})
+            course.changes.put.append(self._resting[key])
+
+    async def _place(self, course: Course, program: Program, view: Snapshot) -> None:
         """Finds the run its place among those of its rule and key."""
         if program.body.get("mode") == "parallel" and "max" not in program.body:
             admitted(course, [])
@@ -235,6 +293,7 @@ class Executor:
         course.facts += other.facts
         course.says += other.says
         course.joined.append(other.run)
+        course.abandoned |= other.abandoned
 
     async def _commit(self, courses: Sequence[Course]) -> None:
         prepared = [(course, self._completed(course)) for course in courses]
@@ -277,7 +336,7 @@ class Executor:
     def _intent(self, effect: EffectRecord) -> EffectRecord:
         now = self._clock.now()
         is_over = effect.valid_until is not None and effect.valid_until <= now
-        if effect.reads or is_over or not self._room.take(effect.connection):
+        if effect.reads or is_over or not self._gate.passes(effect, now):
             return effect
         return effect._replace(state="intent", send_by=now + SEND_BY, attempts=1)
 
@@ -285,7 +344,8 @@ class Executor:
         """Nothing of this was written: the journal says what there is to do."""
         for effect in course.effects:
             if effect.state == "intent":
-                self._room.give(effect.connection)
+                self._gate.room.give(effect.connection)
+                self._gate.undo(effect)
         for run in [course.run, *course.joined]:
             self._hot.pop(run.id, None)
         self._inbox.sweep()

@@ -145,7 +145,7 @@ class Matcher:
             for use in program.triggers:
                 if (program.rule, use.key) == (data["rule"], data["trigger"]):
                     fire = Fire(data["fire"], data["key"])
-                    return _event(Watcher(program, use), fire, view)
+                    return _event(Watcher(program, use), fire, view, data.get("depth", 0), data.get("cause", ""))
         return None
 
     def _react(self, watcher: Watcher, fact: Fact, view: Snapshot) -> Reaction:
@@ -156,11 +156,17 @@ class Matcher:
         verdict = decision.verdict
         hold = hold_key(rule, trigger, fact.subject)
         if isinstance(verdict, Fire):
-            event = _event(watcher, verdict, view)
+            event = _event(watcher, verdict, view, fact.depth, fact.cause)
             changes.put.append(event)
             return Reaction(watcher, decision, changes, event, _dedupe(watcher, verdict, event, view), fault)
         if isinstance(verdict, Hold):
-            held = {"rule": rule, "trigger": trigger, "fire": dict(verdict.fire.data), "key": verdict.fire.key}
+            held: dict[str, Json] = {
+                "rule": rule,
+                "trigger": trigger,
+                "fire": dict(verdict.fire.data),
+                "key": verdict.fire.key,
+            }
+            held |= {"depth": fact.depth, "cause": fact.cause}
             changes.put.append(DueRecord(hold, "hold", view.after(verdict.lasting), held))
         elif isinstance(verdict, Nothing) and verdict.cancels:
             changes.drop.append(Drop(DueRecord, (hold,)))
@@ -240,7 +246,7 @@ def _listen(watches: Watches, watcher: Watcher, watch: Watch) -> None:
                 watches.listen(("state", entity), watcher)
 
 
-def _event(watcher: Watcher, fire: Fire, view: Snapshot) -> EventRecord:
+def _event(watcher: Watcher, fire: Fire, view: Snapshot, depth: int, cause: str) -> EventRecord:
     use = watcher.use
     data: dict[str, Any] = {
         "id": use.id or str(use.index),
@@ -251,7 +257,8 @@ def _event(watcher: Watcher, fire: Fire, view: Snapshot) -> EventRecord:
         **fire.data,
     }
     program = watcher.program
-    return EventRecord(view.ids.row_id(), program.rule, program.hash, use.key, fire.key, data, view.now, "new")
+    row_id = view.ids.row_id()
+    return EventRecord(row_id, program.rule, program.hash, use.key, fire.key, data, view.now, "new", depth, cause)
 
 
 def _dedupe(watcher: Watcher, fire: Fire, event: EventRecord, view: Snapshot) -> str | None:

@@ -309,6 +309,10 @@ class Connection(Block):
         """
         return []
 
+    def limits(self, request: Request) -> tuple[Limit, ...]:
+        """How often the other side takes such a request; the engine keeps to it."""
+        return ()
+
     def redirected(self, request: Request, to: str) -> Request:
         """The same request to another recipient, for `sending: test`; as it is where there is none."""
         return request

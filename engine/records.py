@@ -48,7 +48,10 @@ class RuleRecord(NamedTuple):
 
 
 class EventRecord(NamedTuple):
-    """A fact that a trigger of a rule accepted. `data` is what the rule sees as `trigger`; `state` is new or done."""
+    """A fact that a trigger of a rule accepted. `data` is what the rule sees as `trigger`; `state` is new or done.
+
+    `depth` counts the runs before it in the chain of rules that set each other off; `cause` is the last of them.
+    """
 
     id: str
     rule: str
@@ -58,6 +61,8 @@ class EventRecord(NamedTuple):
     data: Json
     at: datetime
     state: str
+    depth: int = 0
+    cause: str = ""
 
 
 class SeenRecord(NamedTuple):
@@ -69,7 +74,7 @@ class SeenRecord(NamedTuple):
 
 
 class RunRecord(NamedTuple):
-    """One rule handling one event; `version` grows with each advance and guards it, `body` holds frames and variables."""
+    """One rule handling one event; `version` grows with each advance and guards it, `body` holds frames, variables."""
 
     id: str
     event: str
@@ -83,6 +88,7 @@ class RunRecord(NamedTuple):
     ended: datetime | None
     version: int
     body: Json
+    depth: int = 0
 
 
 class StepRecord(NamedTuple):
@@ -99,7 +105,10 @@ class StepRecord(NamedTuple):
 
 
 class EffectRecord(NamedTuple):
-    """A request that changes the outside world, its intent and its outcome (promises, Words)."""
+    """A request that changes the outside world, its intent and its outcome (promises, Words).
+
+    `limits` are those of its request, each as [key, rate, burst, says]; `caps` is its rule's `max_sends`.
+    """
 
     op_id: str
     run: str
@@ -123,6 +132,8 @@ class EffectRecord(NamedTuple):
     answer: Json
     ended: datetime | None
     if_unsure: str = "hold"
+    limits: Json = None
+    caps: Json = None
 
 
 class InboxRecord(NamedTuple):
@@ -194,7 +205,7 @@ _describe(EventRecord, ("id",), ("data",))
 _describe(SeenRecord, ("scope", "key"))
 _describe(RunRecord, ("id",), ("body",))
 _describe(StepRecord, ("run", "seq"), ("detail",))
-_describe(EffectRecord, ("op_id",), ("body", "shown", "answer"))
+_describe(EffectRecord, ("op_id",), ("body", "shown", "answer", "limits", "caps"))
 _describe(InboxRecord, ("id",), ("data",))
 _describe(DueRecord, ("key",), ("data",))
 _describe(MemoryRecord, ("rule", "trigger", "subject"), ("data",))

@@ -88,6 +88,17 @@ OVER = _days(2, "what was sent in the last day counts for the caps of rules")
 SEEN = _days(8, "a sender may repeat an event for that long")
 
 
+def _max_sends(value: Json) -> dict[str, int]:
+    if not isinstance(value, Mapping) or not value or set(value) - {"hour", "day"}:
+        raise ValueError("expected hour, day or both, each with a number: {hour: 20, day: 100}")
+    return {window: integer(1, 1_000_000).read(most) for window, most in value.items()}
+
+
+MAX_SENDS: Kind[dict[str, int]] = Kind(
+    "a mapping such as {hour: 20, day: 100}", {"type": "object", "literally": True}, _max_sends
+)
+
+
 class Listen(Block):
     """Where the daemon listens."""
 
@@ -101,6 +112,8 @@ class Defaults(Block):
     mode = default(choice(*MODES), "queued", "What happens when a rule is still running")
     max = optional(integer(2, 100_000), "How many runs of one rule may wait or run at once")
     valid_for = optional(DURATION, "How long after it was due a message may still be sent")
+    cooldown = optional(DURATION, "How long a rule rests after it has started")
+    max_sends = optional(MAX_SENDS, "How much one rule may send in an hour and a day")
 
 
 class Keep(Block):

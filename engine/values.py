@@ -23,7 +23,8 @@ class Fact:
     """What came in: a poll's answer, a due time, a webhook, an event, a changed state, the engine's start.
 
     `subject` says what it is about (a job id, a webhook id, an event type, an entity id); `key` is an identity that
-    the sender gave, by which the same fact is recognised when it comes twice (design decision 5).
+    the sender gave, by which the same fact is recognised when it comes twice (design decision 5). A fact made by a run
+    is one deeper than the run, and names it as its `cause`; what comes from outside has depth 0.
     """
 
     kind: FactKind
@@ -31,6 +32,8 @@ class Fact:
     data: Json
     at: datetime
     key: str | None = None
+    depth: int = 0
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A bound on how often: at most `burst` at once, refilled at `rate` per second, counted per `key`."""
+    """A bound on how often: at most `burst` at once, refilled at `rate` per second, counted per `key`.
+
+    `says` is the bound in words ("1 message in 6 s to this contact"), for who reads why something waits.
+    """
 
     key: str
     rate: float
     burst: int
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +147,14 @@ class Refused:
 class Waiting:
     """It surely did not happen and will be tried again, after `after` or by the engine's backoff.
 
-    `problem` is the code of what a person should mend meanwhile ("token-refused"), or empty.
+    `problem` is the code of what a person should mend meanwhile ("token-refused"), or empty. `limit` is the key of the
+    limit that the other side says was overrun: nothing under it leaves until this may be tried again.
     """
 
     reason: str
     after: timedelta | None = None
     problem: str = ""
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +169,11 @@ Outcome: TypeAlias = Accepted | Refused | Waiting | Unsure
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """The identity of one effect over all its attempts; past `send_by` nothing may leave."""
+    """The identity of one effect over all its attempts, of which this is the nth; past `send_by` nothing may leave."""
 
     op_id: str
     send_by: datetime | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

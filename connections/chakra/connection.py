@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from connections.chakra import requests
 from connections.chakra.envelope import Envelope
-from connections.chakra.errors import RATE_LIMITS, code_in, reason, shy, wait
+from connections.chakra.errors import PAIR_LIMIT, RATE_LIMITS, code_in, reason, shy, wait
 from connections.chakra.listing import Listed, Look, Sent
 from connections.chakra.paging import Pages
 from connections.chakra.receipts import is_signed, receipts_in
@@ -30,6 +30,7 @@ from engine.plugin import (
     Connection,
     Finding,
     Json,
+    Limit,
     Operation,
     OtherSend,
     Outcome,
@@ -42,6 +43,7 @@ from engine.plugin import (
     Unsure,
     Waiting,
     default,
+    integer,
     optional,
     required,
 )
@@ -74,6 +76,9 @@ class ChakraConnection(Connection):
     waba_id = optional(TEXT, "The id of the WhatsApp Business account; doctor then also looks at its templates")
     allow_private = default(BOOLEAN, False, "Whether base_url may be plain http or this machine (for the simulator)")
     webhook_secret = optional(TEXT, "The HMAC secret from Admin, Team, Secrets; statuses must be signed", secret=True)
+    messages_per_second = default(integer(1, 1000), 80, "How many messages a second WhatsApp lets the number send")
+    seconds_per_contact = default(DURATION, timedelta(seconds=6), "How far apart messages to one contact are")
+    contact_burst = default(integer(1, 45), 45, "How many messages to one contact may go ahead of that pace")
     timeout = default(DURATION, timedelta(seconds=10), "How long one call may take")
     settle_time = default(DURATION, timedelta(seconds=120), "How long after it was sent a message may still turn up")
 
@@ -88,6 +93,8 @@ class ChakraConnection(Connection):
             faults.append(("api_version", 'expected a version such as "v19.0"'))
         if not timedelta(milliseconds=10) <= self.timeout <= timedelta(seconds=60):
             faults.append(("timeout", "expected at most 60 seconds"))
+        if self.seconds_per_contact < timedelta(seconds=1):
+            faults.append(("seconds_per_contact", "expected at least 1 second; WhatsApp's own limit is 6"))
         if self.settle_time < self.timeout:
             faults.append(("settle_time", "expected at least the timeout"))
         return [*faults, *self._address_faults()]
@@ -185,6 +192,26 @@ class ChakraConnection(Connection):
         except ValueError:
             return "the body is not JSON that can be read"
 
+    def limits(self, request: Request) -> tuple[Limit, ...]:
+        """WhatsApp's bounds on messages: for the sending number, and for each recipient (Meta's throughput pages)."""
+        if request.recipient is None:
+            return ()
+        each, pace = self.messages_per_second, self.seconds_per_contact.total_seconds()
+        pair = Limit(self._pair_key(request), 1 / pace, self.contact_burst, f"1 message in {pace:g} s to this contact")
+        return pair, Limit(self._number_key(), each, each, f"{each} messages a second from this number")
+
+    def _overrun(self, request: Request | None, code: int | None) -> str:
+        """The limit that the answer to a message means."""
+        if request is None:
+            return ""
+        return self._pair_key(request) if code == PAIR_LIMIT else self._number_key()
+
+    def _number_key(self) -> str:
+        return f"chakra/{self.phone_number_id}"
+
+    def _pair_key(self, request: Request) -> str:
+        return f"chakra/{self.phone_number_id}/{request.recipient}"
+
     def redirected(self, request: Request, to: str) -> Request:
         """The same message to another number, for `sending: test`."""
         return requests.redirected(request, to)
@@ -211,7 +238,7 @@ class ChakraConnection(Connection):
         answer = await self._ask("POST", path, request, body, operation)
         if not isinstance(answer, Answer):
             return answer
-        return self._sent(answer) if 200 <= answer.status < 300 else self._failed(answer)
+        return self._sent(answer) if 200 <= answer.status < 300 else self._failed(answer, request, operation.attempt)
 
     def _sent(self, answer: Answer) -> Outcome:
         try:
@@ -226,13 +253,18 @@ class ChakraConnection(Connection):
             return Unsure(f"Chakra's answer names no message id (status {answer.status})")
         return Accepted({"id": message_id}, f"message id {message_id}")
 
-    def _failed(self, answer: Answer) -> Outcome:
+    def _failed(self, answer: Answer, request: Request | None = None, attempt: int = 1) -> Outcome:
         """The outcome of a status other than 2xx, with Chakra's own words; rate limits wait as long as they ask."""
         outcome = judge(answer, self._clock.now())
         code = code_in(answer)
         limited = 400 <= answer.status < 500 and answer.status != 408 and code in RATE_LIMITS
         if limited or answer.status == 429:
-            return Waiting(reason(answer, self.token), wait(answer, self._clock.now()), "rate-limited")
+            return Waiting(
+                reason(answer, self.token),
+                wait(answer, self._clock.now(), attempt),
+                "rate-limited",
+                self._overrun(request, code),
+            )
         if isinstance(outcome, Refused):
             return Refused(reason(answer, self.token), {"status": answer.status, "code": code})
         if isinstance(outcome, Waiting):

@@ -16,11 +16,14 @@ from connections.pool.answer import Answer
 from connections.pool.outcome import retry_after
 from engine.plugin import Json, masked
 
+NUMBER_LIMIT: Final = 130429
+PAIR_LIMIT: Final = 131056
+NOTHING: Final = timedelta(0)
 RATE_LIMITS: Final[Mapping[int, timedelta | None]] = {
     4: timedelta(minutes=5),
     80007: timedelta(minutes=5),
-    130429: None,
-    131056: timedelta(seconds=6),
+    NUMBER_LIMIT: None,
+    PAIR_LIMIT: timedelta(seconds=6),
     133016: timedelta(hours=1),
 }
 
@@ -75,6 +78,7 @@ _BARE = re.compile(r"(?<![0-9.+-])([0-9]{5,6})(?![0-9]|[.-][0-9])")
 _PHONE = re.compile(r"\+?[0-9](?:[ ().-]{0,2}[0-9]){6,}")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 _AFTER = re.compile(r"retry after ([0-9]{1,9}) ?ms", re.IGNORECASE)
+_LONGEST_PAIR_WAIT: Final = timedelta(hours=1)
 _LONGEST_WAIT: Final = timedelta(days=1)
 _LONGEST_REASON: Final = 200
 
@@ -117,11 +121,14 @@ def shy(text: str, token: str = "") -> str:
     return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
 
 
-def wait(answer: Answer, now: datetime) -> timedelta | None:
+def wait(answer: Answer, now: datetime, attempt: int = 1) -> timedelta | None:
     """How long to wait: `Retry-After`, else what the body says, else what the code asks for; None if nothing does."""
     asked = retry_after(answer, now)
     if asked is None:
         asked = _asked_in_body(answer)
+    if asked is None and code_in(answer) == PAIR_LIMIT:
+        # Meta asks for 4^n seconds after the nth refusal; sooner than the limit's own 6 s is of no use.
+        return min(_LONGEST_PAIR_WAIT, max(RATE_LIMITS[PAIR_LIMIT] or NOTHING, timedelta(seconds=4 ** min(attempt, 9))))
     if asked is None:
         return RATE_LIMITS.get(code_in(answer) or -1)
     return min(asked, _LONGEST_WAIT)

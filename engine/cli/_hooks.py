@@ -19,6 +19,11 @@ class Hook(NamedTuple):
     methods: str
     path: str
 
+    @property
+    def of_a_rule(self) -> bool:
+        """Whether a rule waits for it; a connection does well without."""
+        return not self.id.startswith("connection/")
+
 
 def book_of(settings: Settings) -> Book:
     """The rules as they stand in the folder now."""

@@ -168,7 +168,7 @@ def _webhooks(settings: Settings, book: Book) -> Finding:
     except ProblemError as error:
         return Finding("Webhooks", False, error.problems[0].message, error.problems[0].remedy)
     count = counted(len(waiting), "webhook")
-    if settings.webhooks is None and not waiting:
+    if settings.webhooks is None and not any(hook.of_a_rule for hook in waiting):
         return Finding("Webhooks", True, "no rule waits for one")
     if settings.webhooks is None:
         remedy = "add listen: with webhooks: 127.0.0.1:8321 to the settings"

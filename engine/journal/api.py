@@ -76,6 +76,10 @@ class Journal(Protocol):
         """Effects in one of these states, oldest first."""
         ...
 
+    async def capped_effects(self, since: datetime) -> list[EffectRecord]:
+        """Effects of rules with `max_sends` that left or may have, with `send_by` after `since`, earliest first."""
+        ...
+
     async def memories(self) -> list[MemoryRecord]:
         """What every trigger remembers."""
         ...
@@ -119,7 +123,7 @@ class Journal(Protocol):
         ...
 
     async def page(self, record: type[R], after: tuple[object, ...] | None, limit: int) -> list[R]:
-        """Rows of one kind in the order of their keys, those beyond `after`: for who has to see them all, bit by bit."""
+        """Rows of one kind in the order of their keys, those beyond `after`: for who sees them all, bit by bit."""
         ...
 
     async def shred(self) -> None:

@@ -33,6 +33,7 @@ from engine.records import (
 
 R = TypeVar("R")
 OPEN = ("queued", "running")
+LEFT = ("intent", "accepted", "unsure", "dropped")
 
 
 class MemoryJournal:
@@ -110,6 +111,10 @@ class MemoryJournal:
 
     async def effects(self, states: Collection[str], limit: int) -> list[EffectRecord]:
         return _first(limit, (e for e in self._all(EffectRecord) if e.state in states))
+
+    async def capped_effects(self, since: datetime) -> list[EffectRecord]:
+        capped = (e for e in self._all(EffectRecord) if e.caps and e.state in LEFT and e.send_by and e.send_by > since)
+        return sorted(capped, key=lambda effect: effect.send_by or since)
 
     async def memories(self) -> list[MemoryRecord]:
         return list(self._all(MemoryRecord))

@@ -154,6 +154,9 @@ class SqliteJournal:
     async def effects(self, states: Collection[str], limit: int) -> list[EffectRecord]:
         return self._merged("effects_in_state", states, limit)
 
+    async def capped_effects(self, since: datetime) -> list[EffectRecord]:
+        return self._list("capped_effects", since=to_micros(since))
+
     async def memories(self) -> list[MemoryRecord]:
         return self._list("memories")
 

@@ -213,6 +213,7 @@ class _Rule:
         self.told.variables(body.get("variables"), ("variables",), names)
         self.told.templates(body.get("per"), ("per",), names)
         self.told.templates(body.get("valid_for"), ("valid_for",), names)
+        self.told.templates(body.get("cooldown"), ("cooldown",), names)
         self._conditions(body.get("conditions"), ("conditions",), names)
         self._steps(body.get("actions"), ("actions",), names)
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))

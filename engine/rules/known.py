@@ -27,4 +27,8 @@ class Known:
             defaults["max"] = settings.defaults.max
         if settings.defaults.valid_for is not None:
             defaults["valid_for"] = settings.defaults.valid_for.total_seconds()
+        if settings.defaults.cooldown is not None:
+            defaults["cooldown"] = settings.defaults.cooldown.total_seconds()
+        if settings.defaults.max_sends is not None:
+            defaults["max_sends"] = settings.defaults.max_sends
         return cls(settings.registry, settings.hosts, settings.secrets.names, defaults)

@@ -2,8 +2,8 @@
 
 A program's `body` is plain data, so that it can be kept in the journal and run again after a restart:
 
-    {"id", "alias", "description", "mode", "max", "max_exceeded", "per", "valid_for", "if_unsure",
-     "variables",
+    {"id", "alias", "description", "mode", "max", "max_exceeded", "per", "valid_for", "cooldown", "max_sends",
+     "if_unsure", "variables",
      "triggers":   [{"trigger": name, "key", "id", "alias", "enabled", "variables", "with": {the plugin's fields}}],
      "conditions": [condition], "actions": [step], "on_error": [step]}
 

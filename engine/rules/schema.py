@@ -27,7 +27,7 @@ from engine.field import (
     required,
 )
 from engine.registry import Registry
-from engine.settings import MODES
+from engine.settings import MAX_SENDS, MODES
 from engine.values import Json
 
 
@@ -71,8 +71,10 @@ class RuleKeys(Block):
     mode = optional(MODE, "What happens when the rule is still running")
     max = optional(integer(2, 100_000), "How many runs may wait or run at once")
     max_exceeded = optional(SILENCE, "How loud it is when a run is refused")
-    per = optional(TEXT, "A template: mode and holds are kept for each of its values, such as each contact")
+    per = optional(TEXT, "A template: mode, cooldown and holds are kept for each of its values, such as each contact")
     valid_for = optional(DURATION, "How long after it was due a message may still be sent")
+    cooldown = optional(DURATION, "How long the rule rests after it has started, for each value of `per`")
+    max_sends = optional(MAX_SENDS, "How much the rule may send in an hour and a day, in all")
     if_unsure = optional(IF_UNSURE, "What to do with a message of which nobody can say whether it arrived")
     on_error = optional(STEPS, "Steps for when the rule fails; `error` says why")
     initial_state = optional(BOOLEAN, "Whether the rule is on")

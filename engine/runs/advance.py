@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
 from engine.conditions import check_all, enabled
-from engine.plugin import BOOLEAN, integer
+from engine.plugin import BOOLEAN, DURATION, integer
 from engine.records import Drop, DueRecord, EventRecord, Expect, InboxRecord, RunRecord, Update
 from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
 from engine.runs.frames import ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
@@ -37,6 +38,22 @@ def begin(program: Program, event: EventRecord, view: Snapshot, means: Means) ->
     return course
 
 
+def cooldown(course: Course) -> timedelta | None:
+    """How long the rule rests after a start, by its key, or None. Ends the run where that cannot be told."""
+    given = course.program.get("cooldown")
+    try:
+        return None if given is None else course.setting("cooldown", given, DURATION)
+    except StepFailed as failure:
+        turned_away(course, failure.outcome, failure.reason)
+        return None
+
+
+def turned_away(course: Course, outcome: str, reason: str) -> None:
+    """Ends a new run before its first step."""
+    _end(course, outcome, reason)
+    _close(course)
+
+
 def admitted(course: Course, others: Sequence[RunRecord]) -> None:
     """Lets a new run start, queues or refuses it, by its rule's mode; then it is advanced as far as it goes.
 
@@ -45,8 +62,7 @@ def admitted(course: Course, others: Sequence[RunRecord]) -> None:
     try:
         admission = admit(course.program.get("mode", "queued"), _most(course), others)
     except StepFailed as failure:
-        _end(course, failure.outcome, failure.reason)
-        _close(course)
+        turned_away(course, failure.outcome, failure.reason)
         return
     course.replaces = admission.replaces
     if admission.verdict == "refuse":
@@ -72,10 +88,10 @@ def advance(program: Program, run: RunRecord, inbox: Iterable[InboxRecord], view
     return course
 
 
-def refused(event: EventRecord, reason: str, view: Snapshot, means: Means) -> Course:
-    """The run of an event that cannot be handled at all: it ends in error before its first step."""
+def refused(event: EventRecord, reason: str, view: Snapshot, means: Means, outcome: str = "error") -> Course:
+    """The run of an event that is not handled at all: it ends before its first step."""
     course = _made({}, event, view, means)
-    _end(course, "error", reason)
+    _end(course, outcome, reason)
     _close(course)
     return course
 
@@ -105,6 +121,7 @@ def _made(program: Program, event: EventRecord, view: Snapshot, means: Means) ->
         ended=None,
         version=0,
         body=None,
+        depth=event.depth,
     )
     course = Course(program, run, begun(event.data, {}), view, means)
     course.changes.expect.append(Expect(EventRecord, (event.id,), {"state": "new"}))
@@ -220,7 +237,7 @@ def _fail(course: Course, path: str, failure: StepFailed) -> None:
     if body.failure is not None:
         _end(course, body.failure["outcome"], f"{body.failure['reason']}; then on_error failed: {failure.reason}")
     elif course.program.get(ON_ERROR):
-        _drop_waits(course)
+        _drop_waits(course, f"the run went on with on_error: {failure.reason}")
         body.frames.clear()
         body.failure = {"outcome": failure.outcome, "reason": failure.reason}
         body.variables["error"] = {"message": failure.reason, "step": path, "outcome": failure.outcome}
@@ -230,12 +247,16 @@ def _fail(course: Course, path: str, failure: StepFailed) -> None:
 
 
 def _end(course: Course, outcome: str, reason: str) -> None:
-    _drop_waits(course)
+    _drop_waits(course, f"the run ended: {reason}")
     course.body.frames.clear()
     course.run = course.run._replace(state="done", outcome=outcome, reason=reason, ended=course.view.now)
 
 
-def _drop_waits(course: Course) -> None:
+def _drop_waits(course: Course, reason: str) -> None:
+    """Nobody waits any more for what the run's leaves wait for."""
+    for frame in course.body.frames:
+        if frame.wait is not None:
+            course.abandoned |= dict.fromkeys(frame.wait.data.get("pending", ()), reason)
     course.changes.drop += [Drop(DueRecord, (due_key(course.run.id, token),)) for token in course.body.tokens()]
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine.plugin import DURATION, Action, FieldError, Request, integer
 from engine.records import Drop, DueRecord, EffectRecord
 from engine.runs.course import MESSAGE_VALID, REQUEST_VALID, Course, StepFailed, due_key
 from engine.runs.frames import Frame, Wait
+from engine.runs.limits import kept as kept_limits
+from engine.runs.limits import limits_of
 from engine.scope import TemplateProblem
-from engine.values import Fact, FireEvent, Json, Say, SetState
+from engine.values import FireEvent, Json, Limit, Say, SetState
 
 
 def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
@@ -38,7 +40,9 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
     assert wait is not None
     if kind == "timeout":
         frame.wait = None
-        raise StepFailed(f"{step['action']} took longer than its timeout", soft=True)
+        reason = f"{step['action']} took longer than its timeout"
+        course.abandoned |= dict.fromkeys(wait.data.get("pending", ()), reason)
+        raise StepFailed(reason, soft=True)
     if kind == "due":
         frame.wait = None
         course.body.late += data.get("late", 0.0)
@@ -68,14 +72,14 @@ def _change(course: Course, plan: SetState | Say | FireEvent) -> None:
     if isinstance(plan, Say):
         course.says.append(plan)
     elif isinstance(plan, FireEvent):
-        course.facts.append(Fact("event", plan.event_type, dict(plan.data), now))
+        course.tell("event", plan.event_type, dict(plan.data))
     else:
         before = course.view.state(plan.entity)
         record = course.view.states.changed(plan.entity, plan.state, plan.attributes, now)
         if record is not None:
             course.changes.put.append(record)
             moved = {"from": before.state if before else None, "to": plan.state, "attributes": dict(plan.attributes)}
-            course.facts.append(Fact("state", plan.entity, moved, now))
+            course.tell("state", plan.entity, moved)
 
 
 def _ask(
@@ -87,12 +91,12 @@ def _ask(
     before: Mapping[str, Json] | None = None,
 ) -> None:
     """Waits for these requests; `before` is what came of the attempt before, whose refused ones they repeat."""
-    timeout = course.setting("timeout", step["timeout"], DURATION) if "timeout" in step else None
+    until = before.get("until") if before is not None else _until(course, step)
     token = f"{frame.id}.{course.body.fresh()}"
     effects = [_effect(course, token, step, request) for request in requests]
     pending = [effect.op_id for effect in effects]
     data: dict[str, Json] = {"pending": pending, "asked": pending, "order": pending, "answers": {}}
-    data |= {"failed": {}, "attempt": attempt}
+    data |= {"failed": {}, "attempt": attempt, "until": until}
     if before is not None:
         again = dict(zip(before["failed"], pending, strict=True))
         data["order"] = [again.get(op_id, op_id) for op_id in before["order"]]
@@ -101,11 +105,22 @@ def _ask(
         data["requests"] = [_kept(request) for request in requests]
     frame.wait = Wait(token, "outcome", data)
     course.effects += effects
-    if timeout is not None:
-        course.wake_after(token, timeout, "timeout")
+    if until is not None:
+        course.wake_after(token, _left(course, until), "timeout")
     for effect in effects:
         asked = {"op_id": effect.op_id, **effect.shown}
         course.note(frame.step_path, step["action"], "asked", f"asks {effect.connection}: {effect.operation}", asked)
+
+
+def _until(course: Course, step: Mapping[str, Json]) -> str | None:
+    """When the step's timeout is over, all attempts together."""
+    if "timeout" not in step:
+        return None
+    return course.view.after(course.setting("timeout", step["timeout"], DURATION)).isoformat()
+
+
+def _left(course: Course, until: str) -> timedelta:
+    return max(timedelta(0), datetime.fromisoformat(until) - course.view.now)
 
 
 def _effect(course: Course, token: str, step: Mapping[str, Json], request: Request) -> EffectRecord:
@@ -132,6 +147,8 @@ def _effect(course: Course, token: str, step: Mapping[str, Json], request: Reque
         reason="",
         answer=None,
         ended=None,
+        limits=kept_limits(request.limits),
+        caps=None if not request.changes_world else course.program.get("max_sends"),
         if_unsure=course.program.get("if_unsure", "hold"),
     )
 
@@ -180,9 +197,13 @@ def _retries(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wait)
     asked = dict(zip(wait.data["asked"], wait.data["requests"], strict=True))
     failed = [op_id for op_id in wait.data["asked"] if op_id in wait.data["failed"]]
     token = f"{frame.id}.{course.body.fresh()}"
-    kept = {key: wait.data[key] for key in ("attempt", "order", "answers")}
+    kept = {key: wait.data.get(key) for key in ("attempt", "order", "answers", "until")}
+    left = None if kept["until"] is None else _left(course, kept["until"])
     frame.wait = Wait(token, "retry", {**kept, "failed": failed, "requests": [asked[op_id] for op_id in failed]})
-    course.wake_after(token, pause)
+    if left is not None and left <= pause:
+        course.wake_after(token, left, "timeout")
+    else:
+        course.wake_after(token, pause)
     course.note(frame.step_path, step["action"], "waiting", f"tries again in {pause.total_seconds():g} s")
     return True
 
@@ -199,11 +220,15 @@ _KEPT = ("connection", "operation", "body", "changes_world", "shown", "recipient
 
 def _kept(request: Request) -> Json:
     timeout = request.timeout.total_seconds() if request.timeout else None
-    return {**{name: getattr(request, name) for name in _KEPT}, "timeout": timeout}
+    limits = kept_limits(request.limits)
+    return {**{name: getattr(request, name) for name in _KEPT}, "timeout": timeout, "limits": limits}
 
 
 def _repeated(kept: list[dict[str, Any]]) -> list[Request]:
-    return [
-        Request(**{**data, "timeout": timedelta(seconds=data["timeout"]) if data["timeout"] is not None else None})
-        for data in kept
-    ]
+    return [Request(**{**data, **_typed(data)}) for data in kept]
+
+
+def _typed(data: Mapping[str, Json]) -> dict[str, Any]:
+    timeout = timedelta(seconds=data["timeout"]) if data["timeout"] is not None else None
+    limits: tuple[Limit, ...] = tuple(limits_of(data.get("limits")))
+    return {"timeout": timeout, "limits": limits}

@@ -12,7 +12,7 @@ from engine.records import Changes, DueRecord, EffectRecord, RunRecord, StepReco
 from engine.runs.frames import Body
 from engine.scope import Scope, TemplateProblem
 from engine.states import Snapshot
-from engine.values import Fact, Json, Say
+from engine.values import Fact, FactKind, Json, Say
 
 T = TypeVar("T")
 
@@ -63,7 +63,8 @@ class SequenceEnded(Exception):
 class Course:
     """A run under way in `advance`. Step functions change `body` and add to the rest; nothing here touches the world.
 
-    `replaces` are runs that this one ends, `joined` runs whose changes have been added to these.
+    `replaces` are runs that this one ends, `joined` runs whose changes have been added to these, `abandoned` the op_ids
+    of effects that nobody waits for any more: those that have not left are to be dropped, for this `reason`.
     """
 
     program: Mapping[str, Json]
@@ -77,6 +78,7 @@ class Course:
     says: list[Say] = field(default_factory=list)
     replaces: tuple[RunRecord, ...] = ()
     joined: list[RunRecord] = field(default_factory=list)
+    abandoned: dict[str, str] = field(default_factory=dict)
     warnings: list[TemplateProblem] = field(default_factory=list)
     version: int = field(init=False)
 
@@ -100,6 +102,11 @@ class Course:
         rule = self.run.rule
         attributes = {"id": rule, "friendly_name": self.program.get("alias") or rule}
         return {"entity_id": f"automation.{rule}", "state": "on", "attributes": attributes}
+
+    def tell(self, kind: FactKind, subject: str, data: Json) -> None:
+        """Makes a fact of its own, one deeper than the run, for the rules that care."""
+        fact = Fact(kind, subject, data, self.view.now, depth=self.run.depth + 1, cause=self.run.id)
+        self.facts.append(fact)
 
     def note(self, path: str, kind: str, result: str, reason: str, detail: Json = None) -> None:
         """Adds one line to the trace."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from engine.clock import Ids
-from engine.records import Changes, DueRecord, EffectRecord, Expect, InboxRecord, Update
+from engine.records import Changes, Drop, DueRecord, EffectRecord, Expect, InboxRecord, Update
 from engine.values import Accepted, Outcome, Refused, Unsure, Waiting
 
 FIRST_WAIT = timedelta(seconds=1)
@@ -60,6 +61,43 @@ def _unsure(effect: EffectRecord, outcome: Unsure, now: datetime, settle_time: t
         expect=[Expect(EffectRecord, (effect.op_id,), {"state": effect.state})],
         update=[Update(EffectRecord, (effect.op_id,), values)],
         put=[DueRecord(settle_key(effect.op_id), "settle", due, {"op_id": effect.op_id, "looks": 0})],
+    )
+
+
+def held(effect: EffectRecord, reason: str, until: datetime | None, now: datetime) -> Changes:
+    """What to write when an effect may not leave before `until`, or, with None, before somebody says so.
+
+    Time that a limit takes does not count against how long the effect is worth sending (design decision 2).
+    """
+    valid_until, due = effect.valid_until, until or effect.valid_until
+    if until is not None and valid_until is not None:
+        valid_until += until - now
+    attempts = effect.attempts - (effect.state == "intent")
+    values: dict[str, Any] = {"state": "waiting", "reason": reason, "due": due, "send_by": None}
+    values |= {"valid_until": valid_until, "attempts": attempts}
+    changes = Changes([Expect(EffectRecord, (effect.op_id,), {"state": effect.state})])
+    changes.update.append(Update(EffectRecord, (effect.op_id,), values))
+    if due is not None:
+        changes.put.append(DueRecord(f"effect/{effect.op_id}", "effect", due, {"op_id": effect.op_id}))
+    return changes
+
+
+def requeued(effect: EffectRecord) -> Changes:
+    """What waited is to be looked at again now."""
+    return Changes(
+        expect=[Expect(EffectRecord, (effect.op_id,), {"state": "waiting"})],
+        update=[Update(EffectRecord, (effect.op_id,), {"state": "queued", "due": None})],
+        drop=[Drop(DueRecord, (f"effect/{effect.op_id}",))],
+    )
+
+
+def dropped(effect: EffectRecord, reason: str, now: datetime) -> Changes:
+    """What to write when nobody wants an effect any more that has not left."""
+    values = {"state": "dropped", "reason": reason, "ended": now, "due": None}
+    return Changes(
+        expect=[Expect(EffectRecord, (effect.op_id,), {"state": effect.state})],
+        update=[Update(EffectRecord, (effect.op_id,), values)],
+        drop=[Drop(DueRecord, (f"effect/{effect.op_id}",))],
     )
 
 

@@ -14,7 +14,7 @@ from engine.runs import calls
 from engine.runs.course import Course, RunEnded, SequenceEnded, StepFailed
 from engine.runs.frames import Frame, Wait
 from engine.scope import TemplateProblem
-from engine.values import Fact, Json, duration
+from engine.values import Json, duration
 
 Step = Mapping[str, Json]
 
@@ -117,7 +117,7 @@ def _event(course: Course, frame: Frame, step: Step) -> bool:
             data[name] = scope.render(value)
         except TemplateProblem as problem:
             faults.append(f"{name}: {problem}")
-    course.facts.append(Fact("event", step["event"], data, course.view.now))
+    course.tell("event", step["event"], data)
     course.note(frame.step_path, "event", "fired", "; ".join([step["event"], *faults]), data)
     return True
 

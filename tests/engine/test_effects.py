@@ -88,7 +88,7 @@ async def test_no_more_intents_than_places_at_a_time() -> None:
     await house.engine.work()
     assert outside.most == 3
     assert await states(house) == ["accepted"] * 10
-    assert house.engine.executor._room.taken == 0
+    assert house.engine.executor._gate.room.taken == 0
 
 
 async def test_more_than_a_batch_in_the_queue_is_worked_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +212,7 @@ async def test_a_connection_with_a_mistake_makes_the_effect_unsure(n: str) -> No
     assert await states(house) == ["unsure"]
     assert log.said("error") == ["a connection failed", "problem"]
     assert log.said("warning") == ["a send is unsure"]
-    assert house.engine.executor._room.taken == 0
+    assert house.engine.executor._gate.room.taken == 0
 
 
 async def test_an_effect_without_its_connection_waits_with_a_problem() -> None:
@@ -274,7 +274,7 @@ async def test_an_intent_that_cannot_be_written_is_not_sent_and_tried_again() ->
     with pytest.raises(Exception, match="disk is full"):
         await house.engine.effects.work()
     assert len(house.outside.performed) == 1
-    assert house.engine.executor._room.taken == 0
+    assert house.engine.executor._gate.room.taken == 0
     failing.fails_after = None
     await house.engine.work()
     assert await states(house) == ["accepted"] * 2
@@ -288,7 +288,7 @@ async def test_an_effect_that_changed_meanwhile_is_not_begun() -> None:
     house.engine.wakes.effects.say(record._replace(connection="http"))
     await house.engine.work()
     assert house.outside.performed == []
-    assert house.engine.executor._room.taken == 0
+    assert house.engine.executor._gate.room.taken == 0
 
 
 async def test_an_effect_that_is_under_way_is_not_begun_again() -> None:

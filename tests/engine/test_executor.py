@@ -116,7 +116,7 @@ async def nothing_is_left_or_twice(house: House, where: str) -> None:
     assert await house.journal.open_runs() == [], where
     assert await house.journal.inbox(10) == [], where
     assert await house.journal.next_due() is None, where
-    assert house.engine.effects.under_way == house.engine.executor._room.taken == 0, where
+    assert house.engine.effects.under_way == house.engine.executor._gate.room.taken == 0, where
     performed = Counter(operation.op_id for _, operation in house.outside.performed)
     assert set(performed.values()) <= {1}, where
     for effect in await house.sends():
@@ -261,7 +261,7 @@ async def test_a_full_disk_loses_nothing_repeats_nothing_and_leaks_no_place(jour
         assert await house.outcomes() == ["error"] * min(1, taken) + ["finished"] * max(0, taken - 1)
         performed = Counter(operation.op_id for _, operation in house.outside.performed)
         assert sorted(performed.values()) == [1] * 3 * taken
-        assert house.engine.executor._room.taken == 0
+        assert house.engine.executor._gate.room.taken == 0
         assert await house.problems() == []
 
 

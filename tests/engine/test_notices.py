@@ -68,3 +68,14 @@ async def test_a_journal_that_failed_is_well_when_that_can_be_written_down() -> 
     await notices.try_journal()
     assert not notices.unwell.is_set()
     assert notices.open() == []
+
+
+async def test_a_problem_that_stands_otherwise_is_told_in_new_words_since_the_same_time() -> None:
+    journal, clock = MemoryJournal(), TestClock()
+    notices = Notices(journal, clock, SilentLog())
+    await notices.restate("a", "code", "one")
+    clock.move(timedelta(seconds=5))
+    await notices.restate("a", "code", "two")
+    await notices.restate("a", "code", "two")
+    (record,) = await journal.problems()
+    assert (record.text, record.since) == ("two", START)

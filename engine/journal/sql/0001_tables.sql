@@ -32,7 +32,9 @@ CREATE TABLE event (
     key TEXT NOT NULL,
     data TEXT NOT NULL,
     at INTEGER NOT NULL,
-    state TEXT NOT NULL
+    state TEXT NOT NULL,
+    depth INTEGER NOT NULL,
+    cause TEXT NOT NULL
 );
 CREATE INDEX event_new ON event (state) WHERE state = 'new';  -- new_events
 
@@ -55,7 +57,8 @@ CREATE TABLE run (
     started INTEGER NOT NULL,
     ended INTEGER,
     version INTEGER NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    depth INTEGER NOT NULL
 );
 CREATE INDEX run_open ON run (rule, key) WHERE state IN ('queued', 'running');  -- open_runs
 CREATE INDEX run_rule ON run (rule);  -- newest_runs_of_rule
@@ -94,11 +97,14 @@ CREATE TABLE effect (
     reason TEXT NOT NULL,
     answer TEXT NOT NULL,
     ended INTEGER,
-    if_unsure TEXT NOT NULL
+    if_unsure TEXT NOT NULL,
+    limits TEXT NOT NULL,
+    caps TEXT NOT NULL
 );
 CREATE INDEX effect_recipient ON effect (recipient, created) WHERE recipient != '';  -- sends_to
 CREATE INDEX effect_state ON effect (state);  -- effects_in_state, newest_effects_in_state
 CREATE INDEX effect_run ON effect (run);  -- effects_of_run
+CREATE INDEX effect_capped ON effect (send_by) WHERE caps <> 'null';  -- capped_effects
 
 CREATE TABLE inbox (
     id TEXT NOT NULL PRIMARY KEY,

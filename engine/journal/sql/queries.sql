@@ -61,6 +61,12 @@ WHERE recipient = :recipient AND recipient != '' AND created >= :since ORDER BY 
 SELECT effect.* FROM effect
 WHERE state = 'accepted' AND connection = :connection AND json_extract(answer, '$.id') = :id ORDER BY rowid DESC LIMIT 1;
 
+-- name: capped_effects
+-- What counts against its rule's max_sends, read once at the start; the condition is that of the partial index.
+SELECT effect.* FROM effect INDEXED BY effect_capped
+WHERE caps <> 'null' AND send_by > :since AND state IN ('intent', 'accepted', 'unsure', 'dropped')
+ORDER BY send_by;
+
 -- name: memories
 -- What every trigger remembers, read once at the start.
 SELECT memory.* FROM memory ORDER BY rowid;

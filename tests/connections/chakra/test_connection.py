@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -136,7 +137,23 @@ async def test_errors_in_a_200_refuse_the_message() -> None:
     ],
 )
 async def test_a_refusal_is_told_in_words_and_waits_as_long_as_it_asks(answer: bytes, expected: Outcome) -> None:
-    assert await outcome_of(answer) == expected
+    found = await outcome_of(answer)
+    assert (replace(found, limit="") if isinstance(found, Waiting) else found) == expected
+
+
+async def test_a_pair_limit_closes_the_contact_and_any_other_the_number() -> None:
+    pair = await outcome_of(told({"error": {"code": 131056}}, 400))
+    number = await outcome_of(told({"error": {"code": 130429}}, 400))
+    async with connected("http://127.0.0.1:9") as chakra:
+        limits = chakra.limits(MESSAGE)
+    assert isinstance(pair, Waiting)
+    assert isinstance(number, Waiting)
+    assert [pair.limit, number.limit] == [limit.key for limit in limits]
+    assert [limit.burst for limit in limits] == [45, 80]
+    assert [limit.says for limit in limits] == [
+        "1 message in 6 s to this contact",
+        "80 messages a second from this number",
+    ]
 
 
 async def test_an_operation_past_its_send_by_is_not_sent() -> None:

@@ -46,6 +46,21 @@ def test_without_it_the_address_is_the_one_on_this_machine_if_there_is_one(
     assert json.loads(said("webhooks", "--format", "json").stdout)[0]["address"].startswith(before)
 
 
+CHAKRA = """\
+sending: live
+connections:
+  chakra: {token: t, plugin_id: p, phone_number_id: "1"}
+"""
+
+
+def test_a_connection_that_hears_what_became_of_its_sends_has_an_address_of_its_own(home: Home) -> None:
+    home.settings(CHAKRA)
+    (found,) = data("webhooks")
+    assert (found["id"], found["methods"]) == ("connection/chakra", "POST")
+    path = hook_path(webhook_key(home.folder / "state"), "connection/chakra")
+    assert found["address"].endswith(path)
+
+
 def test_that_nothing_listens_is_told(home: Home) -> None:
     home.rule(HOOK)
     assert "Nothing listens for them yet: add listen:" in said("webhooks").stderr

@@ -308,3 +308,24 @@ async def test_shredding_keeps_what_is_there_in_its_order(journal: Journal) -> N
     await journal.commit(Changes(drop=[Drop(EventRecord, ("e1",))]))
     await journal.shred()
     assert await journal.new_events(9) == [event("e3"), event("e2")]
+
+
+async def test_the_sends_to_one_person_come_newest_first(journal: Journal) -> None:
+    at = [effect(name)._replace(recipient="+91", created=NOON + timedelta(seconds=n)) for n, name in enumerate("abc")]
+    others = [effect("d")._replace(recipient="+92"), effect("e")._replace(recipient="")]
+    await journal.commit(Changes(put=[*at, *others]))
+    assert [e.op_id for e in await journal.sends_to("+91", NOON + timedelta(seconds=1), 9)] == ["c", "b"]
+    assert [e.op_id for e in await journal.sends_to("+91", NOON, 1)] == ["c"]
+    assert await journal.sends_to("", NOON, 9) == []
+
+
+async def test_a_send_is_found_by_the_id_that_the_other_side_gave_it(journal: Journal) -> None:
+    rows = [
+        effect(name, state)._replace(answer={"id": "wamid.1"}) for name, state in [("a", "accepted"), ("b", "refused")]
+    ]
+    await journal.commit(Changes(put=[*rows, effect("c", "accepted")._replace(answer=[1]), effect("d", "accepted")]))
+    found = await journal.send_with_id("chakra", "wamid.1")
+    assert found is not None
+    assert found.op_id == "a"
+    assert await journal.send_with_id("http", "wamid.1") is None
+    assert await journal.send_with_id("chakra", "wamid.2") is None

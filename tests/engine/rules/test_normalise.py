@@ -218,7 +218,7 @@ def test_a_number_of_attempts_becomes_a_mapping() -> None:
         ("actions: [{action: a, delay: 5}]", ("actions", 0, "delay"), "two-steps-in-one"),
         ("actions: [{choose: [x]}]", ("actions", 0, "choose", 0), "wrong-type"),
         ("use_blueprint: {}", ("use_blueprint",), "not-yet"),
-        ("cooldown: 5", ("cooldown",), "not-yet"),
+        ("digest: 5", ("digest",), "not-yet"),
     ],
 )
 def test_what_cannot_be_understood_is_a_fault_at_its_place(text: str, path: tuple[Any, ...], code: str) -> None:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
+from engine.journal.api import JournalError
 from engine.journal.memory import MemoryJournal
 from engine.records import EventRecord
 from engine.rules.model import Program
@@ -50,7 +51,18 @@ class Hooks:
     def __init__(self, house: House) -> None:
         self.house = house
         self.log = TestLog()
-        self.app = WebhookApp(house.engine.intake, house.engine.matcher, KEY, self.log)
+        self.told: list[tuple[dict[str, str], bytes]] = []
+        self.refusal = ""
+        self.app = WebhookApp(
+            house.engine.intake, house.engine.matcher, KEY, self.log, receivers={"connection/harbour": self.take}
+        )
+
+    async def take(self, headers: Mapping[str, str], body: bytes) -> str:
+        """As a connection takes its webhooks."""
+        if body == b"full":
+            raise JournalError("disk-full", "the test's disk is full")
+        self.told.append((dict(headers), body))
+        return self.refusal
 
     async def call(
         self,
@@ -242,3 +254,29 @@ def test_the_path_needs_the_key_and_the_id() -> None:
     assert hook_path(KEY, "orders") == PATH
     assert hook_path(b"other", "orders") != PATH
     assert hook_path(KEY, "order") != PATH
+
+
+HARBOUR = hook_path(KEY, "connection/harbour")
+
+
+async def test_a_connection_gets_its_webhook_as_it_came() -> None:
+    hooks = Hooks(House())
+    answer = await hooks.call([b"not ", b"json \xff"], [(b"x-signature", b"abc")], path=HARBOUR)
+    assert answer.status == 200
+    assert hooks.told == [({"x-signature": "abc"}, b"not json \xff")]
+
+
+async def test_a_webhook_that_its_connection_does_not_believe_is_refused() -> None:
+    hooks = Hooks(House())
+    hooks.refusal = "the signature does not fit"
+    answer = await hooks.call(b"x", path=HARBOUR)
+    assert (answer.status, answer.body) == (403, b"the signature does not fit")
+    assert hooks.log.said("warning") == ["a webhook was refused"]
+
+
+async def test_a_webhook_of_a_connection_is_bounded_posted_and_answered_once_it_is_on_disk() -> None:
+    hooks = Hooks(House())
+    assert (await hooks.call(b"x" * (LARGEST_BODY + 1), path=HARBOUR)).status == 413
+    assert (await hooks.call(method="GET", path=HARBOUR)).status == 405
+    assert (await hooks.call(b"full", path=HARBOUR)).status == 503
+    assert hooks.told == []

@@ -1,0 +1,90 @@
+"""The last look before an intent: nothing leaves but through here (promise P13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from engine.records import EffectRecord
+from engine.runs.caps import Caps, clock_time
+from engine.runs.limits import Buckets, Room, limits_of
+
+SENDING = "rulewheel.sending"
+STOPPED = "sending is stopped; `rulewheel resume-sending` lets it go on"
+SEND_BY = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Not now, but at `until`; where that is None, when somebody says so."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Not at all: its rule has sent what it may."""
+
+    reason: str
+
+
+class Gate:
+    """The stop switch, the rules' caps, the limits of the other side, and room for calls under way."""
+
+    def __init__(self, places: int = 64, zone: tzinfo = UTC) -> None:
+        self.room = Room(places)
+        self.stopped = False
+        self._buckets = Buckets()
+        self._caps = Caps(zone)
+        self._zone = zone
+
+    def passes(self, effect: EffectRecord, now: datetime) -> bool:
+        """Whether the effect may leave at once; then it has a place everywhere, room included."""
+        if self.stopped or self._caps.over(effect, now) or not self.room.take(effect.connection):
+            return False
+        if effect.limits and not self._buckets.take(limits_of(effect.limits), now):
+            self.room.give(effect.connection)
+            return False
+        self._caps.take(effect, now)
+        return True
+
+    def look(self, effect: EffectRecord, now: datetime) -> Held | Over | None:
+        """Why the effect may not leave now; None if it may, and then it is counted. It has room already."""
+        if self.stopped:
+            return Held(STOPPED)
+        if reason := self._caps.over(effect, now):
+            self._buckets.forget(effect.op_id)
+            return Over(reason)
+        held = self._buckets.ask(effect.op_id, limits_of(effect.limits), now) if effect.limits else None
+        if held is not None:
+            limit, until = held
+            return Held(f"{limit.says or limit.key}, until {clock_time(until, now, self._zone, '%H:%M:%S')}", until)
+        self._caps.take(effect, now)
+        return None
+
+    def undo(self, effect: EffectRecord) -> None:
+        """The effect surely did not leave, and counts no more against its rule's caps."""
+        self._caps.give(effect)
+
+    def forget(self, op_id: str) -> None:
+        """Nothing is kept free for the effect any more: it has ended without leaving."""
+        self._buckets.forget(op_id)
+
+    def overrun(self, effect: EffectRecord, key: str, until: datetime) -> None:
+        """The other side says that the limit of this key was overrun: nothing under it leaves before `until`."""
+        for limit in limits_of(effect.limits):
+            if limit.key == key:
+                self._buckets.close(limit, until)
+
+    def load(self, capped: Iterable[EffectRecord], newest: Sequence[EffectRecord], is_all: bool) -> None:
+        """Counts what left before the engine started; `newest` are the newest effects, or all if `is_all`."""
+        for effect in capped:
+            if effect.send_by is not None:
+                self._caps.take(effect, effect.send_by - SEND_BY)
+        self._buckets = Buckets(None if is_all or not newest else min(effect.created for effect in newest))
+        left = [(effect.send_by - SEND_BY, effect) for effect in newest if effect.send_by is not None]
+        for at, effect in sorted(left, key=lambda each: each[0]):
+            for limit in limits_of(effect.limits):
+                self._buckets.count(limit, at)

@@ -1,0 +1,168 @@
+"""Bounds on a whole rulewheel: cooldown, caps, chains of rules, the stop switch, and what is dropped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from engine.records import Changes, CommandRecord
+from engine.runs.gate import SENDING, STOPPED
+from engine.testing import World
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+RULE = """\
+- id: r
+  {keys}
+  triggers: [{{trigger: event, event_type: go}}]
+  actions: [{{action: test.act}}]
+"""
+
+
+async def ordered(world: World, kind: str) -> None:
+    command = CommandRecord(world.ids.row_id(), kind, {}, world.now)
+    await world.journal.commit(Changes(put=[command]))
+    await world.engine.carry_out(command)
+    await world.advance(0)
+
+
+async def states(world: World) -> list[str]:
+    return [effect.state for effect in reversed(await world.journal.sends(limit=1000))]
+
+
+async def test_a_rule_rests_after_a_start_by_its_key_and_over_restarts() -> None:
+    async with World(start=START, time_zone="Asia/Kolkata") as world:
+        world.stub("test.act")
+        keys = 'cooldown: "00:05"\n  per: "{{ trigger.event.data.who }}"'
+        await world.load({"rules.yaml": RULE.format(keys=keys)})
+        await world.fire("go", {"who": "a"})
+        await world.restart()
+        await world.fire("go", {"who": "a"})
+        await world.fire("go", {"who": "b"})
+        assert len(world.calls) == 2
+        assert [run.outcome for run in world.runs("r")] == ["finished", "failed_cooldown", "finished"]
+        assert world.runs("r")[1].reason == "skipped: cooldown until 14:35"
+        await world.advance(300)
+        await world.fire("go", {"who": "a"})
+        assert len(world.calls) == 3
+
+
+async def test_a_burst_starts_a_rule_with_a_cooldown_once() -> None:
+    async with World() as world:
+        world.stub("test.act")
+        chain = "- id: burst\n  triggers: [{trigger: event, event_type: burst}]\n  actions:\n" + "  - event: go\n" * 5
+        await world.load({"rules.yaml": RULE.format(keys="cooldown: 60"), "burst.yaml": chain})
+        await world.fire("burst")
+        assert len(world.calls) == 1
+
+
+async def test_over_max_sends_the_send_is_refused_with_its_reason_also_after_a_restart() -> None:
+    async with World(start=START) as world:
+        world.stub("test.act")
+        await world.load({"rules.yaml": RULE.format(keys="max_sends: {hour: 2}")})
+        for _ in range(2):
+            await world.fire("go")
+        await world.restart()
+        await world.fire("go")
+        assert len(world.calls) == 2
+        run = world.runs("r")[-1]
+        assert run.outcome == "error"
+        assert run.reason == (
+            "test.act: refused: the rule has sent 2 messages in this hour, max_sends allows 2; "
+            "the next is possible at 10:00"
+        )
+        await world.advance(3600)
+        await world.fire("go")
+        assert len(world.calls) == 3
+
+
+async def test_max_sends_may_stand_in_the_settings() -> None:
+    async with World(settings={"defaults": {"max_sends": {"day": 1}, "cooldown": 1}}) as world:
+        world.stub("test.act")
+        await world.load({"rules.yaml": RULE.format(keys="mode: parallel")})
+        await world.fire("go")
+        await world.fire("go")
+        await world.advance(2)
+        await world.fire("go")
+        assert [run.outcome for run in world.runs("r")] == ["finished", "failed_cooldown", "error"]
+
+
+async def test_rules_that_set_each_other_off_end_after_three_with_the_chain_in_words() -> None:
+    async with World() as world:
+        rules = "".join(
+            f"- id: {name}\n  triggers: [{{trigger: event, event_type: {name}}}]\n  actions: [{{event: {other}}}]\n"
+            for name, other in (("ping", "pong"), ("pong", "ping"))
+        )
+        await world.load({"rules.yaml": rules})
+        await world.fire("ping")
+        last = world.runs()[-1]
+        assert len(world.runs()) == 5
+        assert last.outcome == "disallowed_recursion_detected"
+        assert last.reason == "skipped: rules set each other off more than 3 times: ping → pong → ping → pong → ping"
+
+
+async def test_a_stop_holds_what_is_to_be_sent_and_lets_it_go_on_resume_over_a_restart() -> None:
+    async with World() as world:
+        world.stub("test.act")
+        await world.load({"rules.yaml": RULE.format(keys="mode: parallel")})
+        await ordered(world, "stop-sending")
+        await world.fire("go")
+        await world.restart()
+        await world.fire("go")
+        assert world.calls == []
+        assert await states(world) == ["waiting", "waiting"]
+        assert {effect.reason for effect in await world.journal.sends()} == {STOPPED}
+        state = world.state(SENDING)
+        assert state is not None
+        assert state.state == "stopped"
+        await ordered(world, "resume-sending")
+        assert len(world.calls) == 2
+        assert await states(world) == ["accepted", "accepted"]
+
+
+async def test_what_waits_while_sending_is_stopped_expires_in_its_time() -> None:
+    async with World() as world:
+        world.stub("test.act")
+        await world.load({"rules.yaml": RULE.format(keys="valid_for: 600")})
+        await ordered(world, "stop-sending")
+        await world.fire("go")
+        await world.advance(601)
+        assert await states(world) == ["expired"]
+
+
+async def test_what_has_not_left_is_dropped_with_its_rule() -> None:
+    async with World() as world:
+        world.stub("test.act")
+        await world.load({"rules.yaml": RULE.format(keys="mode: parallel")})
+        await ordered(world, "stop-sending")
+        await world.fire("go")
+        await world.turn_off("r")
+        assert await states(world) == ["dropped"]
+        await ordered(world, "resume-sending")
+        assert world.calls == []
+        assert "the rule was removed or switched off" in (await world.journal.sends())[0].reason
+
+
+async def test_what_has_not_left_is_dropped_when_a_newer_run_replaces_it() -> None:
+    async with World() as world:
+        world.stub("test.act")
+        await world.load({"rules.yaml": RULE.format(keys="mode: restart")})
+        await ordered(world, "stop-sending")
+        await world.fire("go")
+        await world.fire("go")
+        await ordered(world, "resume-sending")
+        assert len(world.calls) == 1
+        assert await states(world) == ["dropped", "accepted"]
+
+
+async def test_a_timeout_counts_over_all_attempts() -> None:
+    async with World() as world:
+        world.stub("test.act", refuses="busy")
+        keys = "mode: parallel"
+        text = RULE.format(keys=keys).replace("test.act}", "test.act, retry: {attempts: 9, wait: 10}, timeout: 25}")
+        await world.load({"rules.yaml": text})
+        await world.fire("go")
+        await world.advance(100)
+        assert len(world.calls) == 3
+        (run,) = world.runs("r")
+        assert run.ended is not None
+        assert (run.ended - run.started).total_seconds() == 25
+        assert "longer than its timeout" in run.reason
