@@ -122,19 +122,26 @@ def _state(settings: Settings) -> Iterator[Finding]:
     owner = holder(settings.state_file)
     yield Finding("Daemon", True, f"runs: {owner}" if owner else "does not run now")
     if settings.state_file.exists():
-        yield _journal(settings)
+        yield from _journal(settings)
 
 
-def _journal(settings: Settings) -> Finding:
+def _journal(settings: Settings) -> Iterator[Finding]:
     from engine.plugin import Finding
+    from engine.records import EntityRecord
+    from engine.runs.gate import SENDING
 
     try:
         open_ones = looked(settings, lambda journal: journal.problems())
+        switch = looked(settings, lambda journal: journal.get(EntityRecord, (SENDING,)))
     except ProblemError as error:
-        return Finding("Journal", False, error.problems[0].message, "look at state: in the settings")
+        yield Finding("Journal", False, error.problems[0].message, "look at state: in the settings")
+        return
     if open_ones:
-        return Finding("Journal", False, f"{counted(len(open_ones), 'problem')} to mend", "see: rulewheel problems")
-    return Finding("Journal", True, "nothing needs mending")
+        yield Finding("Journal", False, f"{counted(len(open_ones), 'problem')} to mend", "see: rulewheel problems")
+    else:
+        yield Finding("Journal", True, "nothing needs mending")
+    if switch is not None and switch.state == "stopped":
+        yield Finding("Switch", False, "sending is stopped: nothing leaves", "let it go on: rulewheel resume-sending")
 
 
 async def _connections(settings: Settings) -> list[Finding]:

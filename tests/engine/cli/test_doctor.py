@@ -14,7 +14,7 @@ from engine.cli import doctor
 from engine.field import TEXT, required
 from engine.journal.owner import Owner
 from engine.plugin import Connection, Finding, Tools
-from engine.records import ProblemRecord
+from engine.records import EntityRecord, ProblemRecord
 from engine.registry import Registry
 from tests.engine.cli.home import HOOK, Home, said, told
 from tests.engine.journal.records import NOON
@@ -145,6 +145,13 @@ def test_problems_of_the_daemon_and_a_damaged_journal_are_not_well(home: Home) -
     result = said("doctor")
     assert result.exit_code == 1
     assert "✗ Journal         The state file is damaged" in result.output
+
+
+def test_that_sending_is_stopped_is_told(home: Home) -> None:
+    home.keep(EntityRecord("rulewheel.sending", "stopped", {}, NOON, NOON))
+    output = said("doctor").output
+    assert "✗ Switch          sending is stopped: nothing leaves" in output
+    assert "rulewheel resume-sending" in output
 
 
 def test_a_full_disk_is_not_well(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
