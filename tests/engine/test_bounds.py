@@ -166,3 +166,19 @@ async def test_a_timeout_counts_over_all_attempts() -> None:
         assert run.ended is not None
         assert (run.ended - run.started).total_seconds() == 25
         assert "longer than its timeout" in run.reason
+
+
+async def test_messages_to_one_contact_go_at_whatsapps_pace_and_keep_their_worth_meanwhile() -> None:
+    async with World(start=START) as world:
+        rule = RULE.format(keys="mode: parallel\n  valid_for: 10").replace(
+            "test.act}", 'whatsapp.send_template, data: {to: "+919876543210", template: hello, language: en}}'
+        )
+        await world.load({"rules.yaml": rule})
+        for _ in range(48):
+            await world.fire("go")
+        assert (await states(world)).count("waiting") == 3
+        waiting = await world.journal.sends(states=("waiting",))
+        assert waiting[-1].reason == "1 message in 6 s to this contact, until 09:00:06"
+        await world.advance(18)
+        assert (await states(world)).count("waiting") == 0
+        assert "expired" not in await states(world)

@@ -22,7 +22,7 @@ HOUR, DAY = 50, 120
 RULES = """\
 - id: capped
   mode: parallel
-  max_sends: {hour: %d, day: %d}
+  max_sends: {hour: HOUR, day: DAY}
   triggers: [{trigger: event, event_type: storm}]
   actions: [{action: test.send}]
 - id: ping
@@ -37,7 +37,7 @@ RULES = """\
   mode: parallel
   triggers: [{trigger: event, event_type: stormy}]
   actions: [{action: test.storm}]
-""" % (HOUR, DAY)
+"""
 PINGS = 4
 """How many runs a chain may have: one from outside and three that follow."""
 
@@ -64,7 +64,7 @@ async def _broken(storm: int, chance: Random) -> dict[str, int]:
         for name in ("test.send", "test.ping"):
             world.stub(name)
         world.stub("test.storm", takes=0.5)
-        await world.load({"rules.yaml": RULES})
+        await world.load({"rules.yaml": RULES.replace("HOUR", str(HOUR)).replace("DAY", str(DAY))})
         capped = await _capped(world, storm, chance)
         await world.fire("start")
         runs = sum(call.name == "test.ping" for call in world.calls)

@@ -79,3 +79,9 @@ def test_the_wait_is_what_header_body_or_code_ask_for(
 ) -> None:
     expected = None if seconds is None else timedelta(seconds=seconds)
     assert wait(answer(body, headers), NOW) == expected
+
+
+def test_a_pair_limit_waits_longer_each_time_up_to_an_hour() -> None:
+    refusal = answer({"error": {"code": 131056}})
+    found = [wait(refusal, NOW, attempt) for attempt in (1, 2, 3, 5, 50)]
+    assert found == [timedelta(seconds=seconds) for seconds in (6, 16, 64, 1024, 3600)]
