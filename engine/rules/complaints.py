@@ -15,8 +15,8 @@ from engine.rules.known import Known
 from engine.rules.names import Names
 from engine.rules.normalise import Draft
 from engine.rules.schema import ActionStep
-from engine.source.scalar import InputRef, SecretRef
 from engine.source import Source
+from engine.source.scalar import InputRef, SecretRef
 from engine.template import Template, TemplateProblem, is_template
 from engine.values import Json, phones_masked
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from engine.template.functions import FUNCTIONS
 from engine.plugin import Trigger
 from engine.problem import Problem, near
+from engine.template.functions import FUNCTIONS
 
 _ALWAYS = ("trigger", "this", "context")
 _STATES = ("states", "state_attr", "is_state", "is_state_attr", "has_value")
