@@ -60,3 +60,20 @@ async def test_with_an_answer_before_the_commit_the_judge_sees_what_was_lost(ins
     async with installation.daemon(), installation.journal() as journal:
         verdict = await judge(journal, ["import-1"], [])
     assert verdict.faults == ["accepted and lost: import-1"]
+
+
+@pytest.mark.parametrize(("above", "found"), [(25, []), (100_000, ["failed import that nobody was told of"])])
+async def test_with_a_rule_that_never_fires_the_judge_sees_whose_message_is_missing(
+    chakra: Chakra, installation: Installation, above: int, found: list[str]
+) -> None:
+    job = failed_import(chakra)
+    installation.rule(WATCH_RULE + import_rule(above=above))
+
+    async def is_looked_at() -> bool:
+        return bool(await installation.state_of(f"job.{job}")) and await installation.is_idle()
+
+    async with installation.daemon() as daemon, installation.journal() as journal:
+        assert (await daemon.post("import_started", event=job)).status_code == 200
+        await until(is_looked_at)
+        verdict = await judge(journal, [job], taken(chakra, job))
+    assert verdict.faults == [f"{fault}: {job}" for fault in found]

@@ -11,6 +11,7 @@ from engine.records import EffectRecord, EventRecord
 
 EVERYTHING = 1_000_000
 NOT_SENT = frozenset({"queued", "waiting", "refused", "expired"})
+ACCOUNTED = frozenset({"accepted", "refused", "unsure", "expired", "waiting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Verdict:
     unfinished: list[str] = field(default_factory=list)
     sent_twice: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
     not_in_journal: list[str] = field(default_factory=list)
     accepted_but_never_taken: list[str] = field(default_factory=list)
     taken_but_denied: list[str] = field(default_factory=list)
@@ -48,6 +50,7 @@ class Verdict:
             "never ended": self.unfinished,
             "sent twice": self.sent_twice,
             "event without a send": self.unsent,
+            "failed import that nobody was told of": self.untold,
             "sent without an intent": self.not_in_journal,
             "shown as accepted, but never taken": self.accepted_but_never_taken,
             "taken, but shown as not sent": self.taken_but_denied,
@@ -59,13 +62,14 @@ async def judge(journal: SqliteJournal, accepted: Collection[str], taken: Collec
     """The verdict on a state at rest.
 
     `accepted` are the events answered 200, named as rules name them (`event` of what the webhook carried); every one
-    must have a run that ended, and every run of these rules a send that is accounted for.
+    must have a run that ended, and every run of these rules a send that is accounted for. An event `import-N` names a
+    job that goes wrong: a run of the main job, `errors of import-N`, must have such a send, too.
     """
     verdict = Verdict()
     effects = [effect for effect in await journal.sends(limit=EVERYTHING) if not effect.reads]
     for effect in effects:
         verdict.sends.setdefault(effect.connection, Counter())[effect.state] += 1
-    await _events(verdict, journal, accepted, {effect.run for effect in effects})
+    await _events(verdict, journal, accepted, {effect.run for effect in effects if effect.state in ACCOUNTED})
     _sends(verdict, effects, taken)
     return verdict
 
@@ -73,7 +77,7 @@ async def judge(journal: SqliteJournal, accepted: Collection[str], taken: Collec
 async def _events(
     verdict: Verdict, journal: SqliteJournal, accepted: Collection[str], with_effect: Collection[str]
 ) -> None:
-    handled = set()
+    handled, told = set(), set()
     for run in await journal.runs(limit=EVERYTHING):
         event = await journal.get(EventRecord, (run.event,))
         assert event is not None
@@ -83,7 +87,11 @@ async def _events(
             verdict.unfinished.append(name)
         elif run.rule != "watch_imports" and run.id not in with_effect:
             verdict.unsent.append(f"{name} ({run.outcome}: {run.reason})")
+        if run.id in with_effect:
+            told.add(name)
     verdict.lost += set(accepted) - handled
+    watched = (name for name in handled.intersection(accepted) if name.startswith("import-"))
+    verdict.untold += [name for name in watched if f"errors of {name}" not in told]
 
 
 def name_of(event: EventRecord) -> str:
