@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from engine.journal.api import JournalError
 from engine.journal.memory import MemoryJournal
@@ -72,7 +73,7 @@ async def test_a_journal_that_failed_is_well_when_that_can_be_written_down() -> 
 
 async def test_a_problem_that_stands_otherwise_is_told_in_new_words_since_the_same_time() -> None:
     journal, clock = MemoryJournal(), TestClock()
-    notices = Notices(journal, clock, SilentLog())
+    notices = Notices(journal, clock, TestLog())
     await notices.restate("a", "code", "one")
     clock.move(timedelta(seconds=5))
     await notices.restate("a", "code", "two")

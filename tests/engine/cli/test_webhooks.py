@@ -49,11 +49,14 @@ def test_without_it_the_address_is_the_one_on_this_machine_if_there_is_one(
 CHAKRA = """\
 sending: live
 connections:
-  chakra: {token: t, plugin_id: p, phone_number_id: "1"}
+  chakra: {token: !secret t, plugin_id: p, phone_number_id: "1"}
 """
 
 
 def test_a_connection_that_hears_what_became_of_its_sends_has_an_address_of_its_own(home: Home) -> None:
+    secrets = home.folder / "secrets.yaml"
+    secrets.write_text("t: token\n", encoding="utf-8")
+    secrets.chmod(0o600)
     home.settings(CHAKRA)
     (found,) = data("webhooks")
     assert (found["id"], found["methods"]) == ("connection/chakra", "POST")
