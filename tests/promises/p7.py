@@ -7,7 +7,7 @@ import asyncio
 from tests.promises.doubt import deaths
 from tests.promises.figure import Figure, Stopwatch, new_seed
 
-SHORT = 120
+SHORT = 70
 LONG = 3_300
 """Sends with each `if_unsure`."""
 

@@ -10,7 +10,7 @@ from engine.values import Accepted, Outcome, Unsure
 from tests.promises.doubt import deaths
 from tests.promises.figure import Figure, Stopwatch, new_seed
 
-SHORT = 150
+SHORT = 80
 LONG = 5_000
 """Sends with each `if_unsure`."""
 
