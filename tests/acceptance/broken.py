@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import datetime
 from typing import Any
 
 from engine.cli import main
@@ -23,7 +24,7 @@ def no_intent() -> None:
     def unguarded(self: Executor, effect: EffectRecord) -> EffectRecord:
         return effect
 
-    async def begun_at_once(self: Effects, effect: EffectRecord) -> None:
+    async def begun_at_once(self: Effects, effect: EffectRecord, now: datetime) -> None:
         self._begin(effect)
 
     setattr(Executor, "_intent", unguarded)  # noqa: B010
