@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar, overload
 
 from engine.problem import near
-from engine.values import DURATION_UNITS, Json, duration
+from engine.values import DURATION_UNITS, EXAMPLE_PHONE, Json, duration
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -115,7 +115,8 @@ def _phone(value: Json) -> str:
     text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not _PHONE.fullmatch(text):
         several = ' several are written as a list: ["+91…", "+91…"]' if re.search(r"\d\s*[,;]", text) else ""
-        raise ValueError(f'expected a phone number with country code, such as "+919876543210";{several or PLUS_FIRST}')
+        hint = several or PLUS_FIRST
+        raise ValueError(f'expected a phone number with country code, such as "{EXAMPLE_PHONE}";{hint}')
     import phonenumbers  # its metadata costs memory and start-up time
 
     try:
@@ -164,7 +165,7 @@ DURATION: Final = Kind(
 )
 # A person writes the plus, for 98765 43210 without one is a number in Iran; a template may give digits, as webhooks do.
 PHONE: Final = Kind(
-    'a phone number with country code, in quotes: "+919876543210"',
+    f'a phone number with country code, in quotes: "{EXAMPLE_PHONE}"',
     {"type": "string", "pattern": r"^\s*(\+|\D|$)", "help": PLUS_FIRST.strip()},
     _phone,
 )

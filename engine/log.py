@@ -8,9 +8,10 @@ import sys
 from typing import Any, Protocol, TextIO
 
 from engine.clock import Clock
-from engine.values import masked
+from engine.values import EXAMPLE_PHONE, masked
 
 _PHONE = re.compile(r"\+\d[\d ().-]{6,20}\d|(?<![\w.:-])\d{10,15}(?![\w.:-])")
+_EXAMPLE = f'"{EXAMPLE_PHONE}"'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -28,19 +29,14 @@ class Log(Protocol):
 
 
 def veiled(text: str) -> str:
-    """The text with everything that looks like a phone number masked."""
-    return _PHONE.sub(lambda match: masked(re.sub(r"[^\d+]", "", match.group())), text)
+    """The text with everything that looks like a phone number masked, but for the example of our own sentences."""
+    return _PHONE.sub(_veiled, text)
 
 
-def blotted(text: str) -> str:
-    """The text with the inner digits of phone numbers blotted out; it keeps its length, for carets point into it."""
-    return _PHONE.sub(lambda match: _blotted(match.group()), text)
-
-
-def _blotted(phone: str) -> str:
-    digits = [at for at, letter in enumerate(phone) if letter.isdigit()]
-    inner = set(digits[4:-3])
-    return "".join("•" if at in inner else letter for at, letter in enumerate(phone))
+def _veiled(match: re.Match[str]) -> str:
+    if match.string[match.start() - 1 : match.end() + 1] == _EXAMPLE:
+        return match.group()
+    return masked(re.sub(r"[^\d+]", "", match.group()))
 
 
 class StreamLog:

@@ -290,6 +290,9 @@ def _duration(value: Json) -> timedelta:
     return timedelta(seconds=float(value))
 
 
+EXAMPLE_PHONE = "+919876543210"
+"""The number that messages and pages show as an example."""
+
 _PHONE_LIKE = re.compile(r"(?<![\w-])(?!\d{4}-\d\d-\d\d)\+?\d[\d ().-]{6,30}\d(?![\w-])")
 
 
@@ -302,12 +305,12 @@ def _masked_if_long(text: str) -> str:
     digits = re.sub(r"\D", "", text)
     if len(digits) < 8:
         return text
-    return masked(digits) if text.startswith("+") else masked(digits).lstrip("+")
+    return masked(f"+{digits}" if text.startswith("+") else digits)
 
 
 def masked(phone: str) -> str:
-    """A phone number as it may be shown: `+9198…210`."""
+    """A phone number as it may be shown: `+9198…210`, without the plus where it had none."""
     digits = phone.lstrip("+")
     if len(digits) < 8:
         return "…"
-    return f"+{digits[:4]}…{digits[-3:]}"
+    return f"{'+' if phone.startswith('+') else ''}{digits[:4]}…{digits[-3:]}"

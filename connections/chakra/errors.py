@@ -116,7 +116,7 @@ def shy(text: str, token: str = "") -> str:
     """The text in one short line, with phone numbers masked and without the token."""
     if token:
         text = text.replace(token, "…")
-    text = _PHONE.sub(lambda phone: masked(re.sub(r"[^0-9]", "", phone[0])), text[:5000])
+    text = _PHONE.sub(lambda phone: masked(re.sub(r"[^0-9+]", "", phone[0])), text[:5000])
     text = _UNSEEN.sub(" ", text).strip()
     return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
 

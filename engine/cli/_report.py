@@ -1,4 +1,7 @@
-"""Problems as a command prints them: the words of engine.problem, coloured in a terminal, phone numbers blotted out."""
+"""Problems as a command prints them: the words of engine.problem, coloured in a terminal.
+
+The lines shown are of the author's own file, on the author's own terminal: nothing in them is masked.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Iterable, Mapping
 
 import click
 
-from engine.log import blotted
 from engine.problem import Problem, render
 
 _COLOURS = {"error": "red", "warning": "yellow"}
@@ -20,7 +22,7 @@ _CARETS = re.compile(r"(?m)^( *\| +)(\^+)$")
 def told(problems: Iterable[Problem], sources: Mapping[str, str], *, err: bool = False) -> None:
     """Prints each problem with the lines that it speaks of, an empty line after each."""
     for problem in problems:
-        click.echo(_coloured(blotted(render(problem, sources)), _COLOURS[problem.severity]) + "\n", err=err)
+        click.echo(_coloured(render(problem, sources), _COLOURS[problem.severity]) + "\n", err=err)
 
 
 def _coloured(text: str, colour: str) -> str:

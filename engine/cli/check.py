@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ import click
 
 from engine.cli._report import told
 from engine.cli._settings import settings_at, settings_option
-from engine.cli._shown import as_json, counted, form_option
+from engine.cli._shown import counted, form_option
 from engine.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -115,4 +116,4 @@ def _as_text(book: Book, rules: int, files: int) -> None:
 
 def _as_json(book: Book, rules: int, files: int) -> None:
     problems = [problem.to_json() for problem in book.problems]
-    click.echo(as_json({"rules": rules, "files": files, "problems": problems}))
+    click.echo(json.dumps({"rules": rules, "files": files, "problems": problems}, indent=2, ensure_ascii=False))

@@ -94,5 +94,5 @@ class Story:
         """Messages that the simulator accepted since the last look."""
         for each in messages:
             sent = datetime.fromtimestamp(each["at"] / 1000).astimezone()
-            message = Message(masked(each["to"]), each["rendered"], sent)
+            message = Message(masked(f"+{each['to']}"), each["rendered"], sent)
             self.beats.append(Beat(at, "WhatsApp delivers the message:", message=message))

@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from engine.log import SilentLog, StreamLog, blotted, veiled
+from engine.log import SilentLog, StreamLog, veiled
 from tests.house import TestClock
 
 
@@ -53,7 +53,8 @@ def test_a_line_is_one_line_without_control_characters(form: str) -> None:
     [
         ("to +919876543210 now", "to +9198…210 now"),
         ("to +91 98765 43210 now", "to +9198…210 now"),
-        ("919876543210", "+9198…210"),
+        ("919876543210", "9198…210"),
+        ('such as "+919876543210", not +919876543210', 'such as "+919876543210", not +9198…210'),
         ("job 19632427-908f-4bf3-a6f5-69b9a0bbfc63", "job 19632427-908f-4bf3-a6f5-69b9a0bbfc63"),
         ("42 of 770", "42 of 770"),
     ],
@@ -75,17 +76,3 @@ def test_the_silent_log_says_nothing(capsys: pytest.CaptureFixture[str]) -> None
     log.warning("a")
     log.error("a")
     assert capsys.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ('to: "+919876543210"', 'to: "+9198•••••210"'),
-        ("+91 98765 43210!", "+91 98••• ••210!"),
-        ("919876543210", "9198•••••210"),
-        ("26 of 770 at 12:30:00", "26 of 770 at 12:30:00"),
-    ],
-)
-def test_a_phone_number_is_blotted_out_in_its_own_width(text: str, shown: str) -> None:
-    assert blotted(text) == shown
-    assert len(shown) == len(text)

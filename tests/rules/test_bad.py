@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from engine.cli import main
 from engine.problem import Place, Problem, render
 from engine.registry import Registry
 from engine.rules.book import RuleFile, Shelf, make_book, read_tree
@@ -40,12 +42,35 @@ def checked(path: Path) -> tuple[tuple[Problem, ...], str]:
 
 @by_case
 def test_a_broken_file_is_explained_word_for_word(path: Path) -> None:
-    _, said = checked(path)
+    said = checked(path)[1]
     beside = path.with_suffix(".txt")
     if os.environ.get("REWRITE_BAD"):
         beside.write_text(said)
 
     assert said == beside.read_text()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """Settings under which `rulewheel check` knows what KNOWN knows."""
+    (tmp_path / "secrets.yaml").write_text("shop_key: a\ncrm_key: b\n")
+    (tmp_path / "secrets.yaml").chmod(0o600)
+    found = tmp_path / "rulewheel.yaml"
+    found.write_text("sending: live\nhosts: {shop.example: {secrets: [shop_key]}}\n")
+    return found
+
+
+@by_case
+def test_the_command_prints_these_words_and_the_same_as_json(
+    path: Path, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(FOLDER)
+    words = ["check", path.name, "--settings", str(settings)]
+    printed = CliRunner().invoke(main, words).output
+    problems = json.loads(CliRunner().invoke(main, [*words, "--format", "json"]).output)["problems"]
+
+    assert printed.rpartition("\n\n")[0] + "\n" == path.with_suffix(".txt").read_text()
+    assert [_from_json(problem) for problem in problems] == list(checked(path)[0])
 
 
 def test_every_expected_text_has_its_broken_file() -> None:

@@ -126,12 +126,17 @@ def test_a_link_out_of_the_folder_is_a_problem_with_the_name_that_one_sees(home:
     assert result.output.startswith("rules/link.yaml:1:1: error[file-outside]")
 
 
-def test_no_phone_number_is_shown_in_clear(home: Home) -> None:
+def test_a_message_masks_a_number_and_the_line_of_the_file_shows_it_in_both_forms_alike(home: Home) -> None:
     rule = HOOK.replace("log.write", "whatsapp.send_template").replace("message:", "to: +919876543210, mesage:")
     home.rule(rule)
-    text, structured = said("check").output, said("check", "--format", "json").output
-    assert "+9198•••••210" in text
-    assert "9876543210" not in text + structured
+    text = said("check").output
+    problems = json.loads(said("check", "--format", "json").output)["problems"]
+    assert "log.write" not in text
+    assert "to: +919876543210, mesage" in text
+    for problem in problems:
+        assert "9876543210" not in problem["message"]
+        for sentence in (problem["message"], problem["expected"], problem["remedy"]):
+            assert sentence in text
 
 
 def test_nothing_is_imported_that_checking_does_not_need(home: Home) -> None:

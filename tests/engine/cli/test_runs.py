@@ -54,7 +54,7 @@ def test_a_run_as_data_has_its_trigger_and_steps(home: Home) -> None:
     filled(home)
     found = data("runs", "r1")
     assert (found["outcome"], found["ended"]) == ("finished", "2026-03-29T12:00:02.123456+00:00")
-    assert found["trigger"]["phone"] == "+9198…210"
+    assert found["trigger"]["phone"] == "9198…210"
     assert [each["path"] for each in found["steps"]] == ["actions[0]", "actions[1]", "actions[2]"]
 
 
