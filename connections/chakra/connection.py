@@ -275,6 +275,8 @@ class ChakraConnection(Connection):
         job = str(request.body["job"])
         answer = await self._ask("GET", f"/v1/ext/background-job/{requests.path_of(job)}", request)
         read = self._read(answer, job)
+        if isinstance(read, Refused) and not _knows_no_job(answer):  # one odd answer must not end a watch
+            return Waiting(read.reason)
         if not isinstance(read, Envelope):
             return read
         try:
@@ -366,6 +368,11 @@ class ChakraConnection(Connection):
                 "" if number else "WhatsApp Setup, the number's gear icon; it is not the phone number itself",
             ),
         ]
+
+
+def _knows_no_job(answer: Answer | Outcome) -> bool:
+    """Whether an answer that `_read` takes for a refusal says that there is no such job, and not something else."""
+    return isinstance(answer, Answer) and (answer.status == 404 or 200 <= answer.status < 300)
 
 
 def _message_id(envelope: Envelope) -> str:
