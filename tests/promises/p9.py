@@ -18,7 +18,7 @@ from engine.values import Arrived, NotFound, Outcome, Settlement
 from tests.promises.doubt import LISTING, Judgement, fire, hear, judgement, number, rule, settle_time
 from tests.promises.figure import Figure, Stopwatch, new_seed
 
-SHORT = 24
+SHORT = 60
 LONG = 1_000
 """Sends in each variant."""
 LOST = (
