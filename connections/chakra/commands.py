@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.problem import Problem, ProblemError
+from engine.problem import Place, Problem, ProblemError
 
 if TYPE_CHECKING:
     from connections.chakra.simulator import Settings, Simulator
@@ -36,7 +36,9 @@ faults.yaml:
   - {kind: status, match: job, nth: [3], status: 429, retry_after: 2}
 """
 )
-@click.option("--port", default=0, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="On 127.0.0.1; 0 takes a free one."
+)
 @click.option("--jobs", type=_FILE, help="YAML or JSON list of background jobs to begin with.")
 @click.option("--faults", type=_FILE, help="YAML or JSON list of faults: what goes wrong, and when.")
 @click.option("--templates", type=_FILE, help="YAML or JSON list of further templates, in Meta's form.")
@@ -82,6 +84,8 @@ def _settings(
     from connections.chakra.simulator.statuses import Format, StatusSettings
 
     forms: dict[str, tuple[Format, ...]] = {"meta": ("meta",), "chakra": ("chakra",), "both": ("meta", "chakra")}
+    if not all(token):
+        raise click.BadParameter("a token is not empty; leave --token out to be given one", param_hint="--token")
     statuses = StatusSettings(statuses_to or "", statuses_secret or "", forms[statuses_as])
 
     limit = None
@@ -96,17 +100,21 @@ def _settings(
 
 def _items(path: Path | None) -> list[Any]:
     """The list in a file; nothing when there is no file."""
-    import yaml
+    from engine.source import read
 
     if path is None:
         return []
     try:
-        items = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as mistake:
-        raise ProblemError(Problem("bad-file", f"{path} cannot be read as YAML or JSON: {mistake}")) from None
+        source = read(path.read_bytes(), str(path))
+    except OSError as fault:
+        raise ProblemError(Problem("cannot-read", f"{path} cannot be read: {fault.strerror}")) from None
+    if mistakes := [problem for problem in source.problems if problem.severity == "error"]:
+        raise ProblemError(*mistakes)
+    items = source.value
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        remedy = "begin each with a dash; examples: rulewheel simulate --help"
         raise ProblemError(
-            Problem("bad-file", f"{path} is not a list of mappings", remedy="Examples: rulewheel simulate -h")
+            Problem("bad-file", "this is no list of jobs, faults or templates", Place(str(path), 1, 1), remedy=remedy)
         )
     return items
 

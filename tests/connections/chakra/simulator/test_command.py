@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 from click.testing import CliRunner
 
 from connections.chakra.commands import COMMANDS, simulate
@@ -44,8 +45,10 @@ def test_a_file_or_port_that_will_not_do_is_said_plainly(tmp_path: Path) -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         errors = [failure("--jobs", str(mapping)), failure("--jobs", str(broken)), failure("--port", port)]
-    assert "is not a list of mappings" in errors[0]
-    assert "cannot be read as YAML or JSON" in errors[1]
+    assert f"{mapping}:1:1" in errors[0]
+    assert "this is no list of jobs, faults or templates" in errors[0]
+    assert f"{broken}:1:" in errors[1]
+    assert "yaml" not in errors[1].replace("broken.yaml", "")
     assert f"port {port} cannot be opened" in errors[2]
 
 
@@ -53,6 +56,23 @@ def failure(*arguments: str) -> str:
     result = CliRunner().invoke(simulate, arguments)
     assert isinstance(result.exception, ProblemError)
     return str(result.exception)
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "99999999"])
+def test_a_port_is_one_that_machines_have(port: str) -> None:
+    result = CliRunner().invoke(simulate, ["--port", port])
+    assert (result.exit_code, "0<=x<=65535" in result.output) == (2, True)
+
+
+def test_an_empty_token_is_refused() -> None:
+    result = CliRunner().invoke(simulate, ["--token", "t1", "--token", ""])
+    assert (result.exit_code, "a token is not empty" in result.output) == (2, True)
+
+
+def test_a_file_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
+    no_text = tmp_path / "no_text.yaml"
+    no_text.write_bytes(b"- id: caf\xe9\n")
+    assert "not UTF-8" in failure("--faults", str(no_text))
 
 
 def test_a_rate_limit_has_two_numbers() -> None:
