@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 import click
 
 from engine.cli._hooks import book_of, hooks
 from engine.cli._settings import settings_at, settings_option
 from engine.cli._shown import as_json, columns, form_option
+
+_ADDRESS: Final = re.compile(r"https?://[^/\s]+(/\S*)?\Z", re.IGNORECASE)
 
 
 @click.command(
@@ -26,6 +30,11 @@ def command(base: str | None, settings_path: Path | None, form: str) -> None:
 
     Paste it into Chakra, or into whatever shall call. Who knows an address can call it: treat it as a password.
     """
+    if base is not None and not _ADDRESS.match(base):
+        raise click.BadParameter(
+            f'"{base}" is no address; expected one that begins with https://, such as https://hooks.shop.example',
+            param_hint="--base",
+        )
     settings = settings_at(settings_path)
     found = hooks(settings, book_of(settings).programs)
     before = (_listened_at(settings.webhooks) if base is None else base).rstrip("/")

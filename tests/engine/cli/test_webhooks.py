@@ -30,6 +30,14 @@ def test_the_address_by_which_others_reach_this_machine_goes_before_it(home: Hom
     assert found["address"].startswith("https://hooks.example/hook/")
 
 
+@pytest.mark.parametrize("base", ["foo", "", "https://", "ftp://hooks.example", "https://hooks example"])
+def test_what_is_no_address_does_not_go_before_it(home: Home, base: str) -> None:
+    home.rule(HOOK)
+    result = said("webhooks", "--base", base)
+    assert result.exit_code == 2
+    assert "such as https://hooks.shop.example" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("listen", "before"),
     [
