@@ -25,6 +25,7 @@ from engine.plugin import Connection, Tools
 from engine.problem import Problem, ProblemError
 from engine.readiness import Readiness
 from engine.records import ProgramRecord
+from engine.remedies import REMEDIES
 from engine.rules.book import RuleFile, newest_change, read_tree
 from engine.rules.known import Known
 from engine.rules.model import Program
@@ -114,7 +115,7 @@ class Daemon:
         try:
             journal = SqliteJournal.open(self.settings.state_file, owner="rulewheel run")
         except JournalError as error:
-            remedy = "look at state: in the settings"
+            remedy = REMEDIES.get(error.code, "look at state: in the settings")
             raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
         stack.push_async_callback(journal.close)
         return journal

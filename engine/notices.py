@@ -8,6 +8,7 @@ from engine.clock import Clock
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
 from engine.records import Changes, ProblemRecord
+from engine.remedies import remedy_of
 
 _JOURNAL = "journal/"
 
@@ -37,7 +38,7 @@ class Notices:
             return
         record = ProblemRecord(key, code, text, self._clock.now(), None)
         self._open[key] = record
-        self._log.error("problem", code=code, text=text)
+        self._log.error("problem", code=code, text=text, remedy=remedy_of(key, code))
         fault = await self._fault_in_writing(record)
         if fault is not None:
             self._log.error("a problem could not be written down", code=record.code, reason=str(fault))

@@ -20,6 +20,7 @@ def leave(settings: Settings, kind: str, data: Json) -> None:
     from engine.journal.api import JournalError
     from engine.journal.sqlite import leave_command
     from engine.records import CommandRecord
+    from engine.remedies import REMEDIES
 
     clock = SystemClock()
     record = CommandRecord(SystemIds(clock).row_id(), kind, data, clock.now())
@@ -27,7 +28,8 @@ def leave(settings: Settings, kind: str, data: Json) -> None:
     try:
         asyncio.run(leave_command(settings.state_file, record))
     except JournalError as error:
-        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
+        found = REMEDIES.get(error.code, remedy)
+        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=found)) from None
     except OSError as fault:
         found = f"{settings.state_file} cannot be written: {fault.strerror}"
         raise ProblemError(Problem("cannot-open", found, remedy=remedy)) from None

@@ -19,6 +19,7 @@ def looked(settings: Settings, question: Callable[[SqliteJournal], Awaitable[R]]
     """What a look at the journal gives. Raises ProblemError when it cannot be read."""
     from engine.journal.api import JournalError
     from engine.journal.sqlite import SqliteJournal
+    from engine.remedies import REMEDIES
 
     async def look() -> R:
         journal = SqliteJournal.look(settings.state_file)
@@ -30,4 +31,5 @@ def looked(settings: Settings, question: Callable[[SqliteJournal], Awaitable[R]]
     try:
         return asyncio.run(look())
     except JournalError as error:
-        raise ProblemError(Problem(error.code, str(error).rstrip("."))) from None
+        remedy = REMEDIES.get(error.code, "")
+        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None

@@ -134,7 +134,8 @@ def _journal(settings: Settings) -> Iterator[Finding]:
         open_ones = looked(settings, lambda journal: journal.problems())
         switch = looked(settings, lambda journal: journal.get(EntityRecord, (SENDING,)))
     except ProblemError as error:
-        yield Finding("Journal", False, error.problems[0].message, "look at state: in the settings")
+        problem = error.problems[0]
+        yield Finding("Journal", False, problem.message, problem.remedy or "look at state: in the settings")
         return
     if open_ones:
         yield Finding("Journal", False, f"{counted(len(open_ones), 'problem')} to mend", "see: rulewheel problems")

@@ -34,13 +34,24 @@ def command(every: bool, settings_path: Path | None, form: str) -> None:
     settings = settings_at(settings_path)
     found = looked(settings, lambda journal: journal.problems(open_only=not every))
     if form == "json":
-        click.echo(as_json([problem._asdict() for problem in found]))
+        click.echo(as_json([{**problem._asdict(), "remedy": _remedy(problem)} for problem in found]))
     elif found:
-        head = ("since", "until", "code", "what")
-        columns(head, [(*_times(problem, settings.zone), problem.code, problem.text) for problem in reversed(found)])
+        head = ("since", "until", "code", "what, and what to do")
+        columns(head, [(*_times(problem, settings.zone), problem.code, _what(problem)) for problem in reversed(found)])
     else:
         click.echo("Nothing needs mending.")
 
 
 def _times(problem: ProblemRecord, zone: tzinfo) -> tuple[str, str]:
     return moment(problem.since, zone), moment(problem.cleared, zone) or "now"
+
+
+def _what(problem: ProblemRecord) -> str:
+    remedy = "" if problem.cleared else _remedy(problem)
+    return f"{problem.text} → {remedy}" if remedy else problem.text
+
+
+def _remedy(problem: ProblemRecord) -> str:
+    from engine.remedies import remedy_of
+
+    return remedy_of(problem.key, problem.code)

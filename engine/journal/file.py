@@ -20,7 +20,7 @@ _FAULTS = {
     sqlite3.SQLITE_FULL: ("disk-full", "The disk that holds the state is full. Make room; nothing else is needed."),
     sqlite3.SQLITE_READONLY: ("read-only", "The state cannot be written. Look at the rights of the file and its disk."),
     sqlite3.SQLITE_IOERR: ("disk-error", "The disk refused to read or write the state: it may be full, or failing."),
-    sqlite3.SQLITE_CORRUPT: ("state-damaged", "The state file is damaged. Put a backup in its place."),
+    sqlite3.SQLITE_CORRUPT: ("state-damaged", "The state file is damaged."),
     sqlite3.SQLITE_NOTADB: ("state-damaged", "The state file is damaged, or is not a state file at all."),
     sqlite3.SQLITE_BUSY: ("locked", "Another program keeps the state file locked. Close it."),
     sqlite3.SQLITE_LOCKED: ("locked", "Another program keeps the state file locked. Close it."),

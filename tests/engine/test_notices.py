@@ -32,6 +32,12 @@ async def test_a_problem_opens_once_and_clears_by_its_prefix() -> None:
     assert log.said("error") == ["problem", "problem"]
 
 
+async def test_the_log_says_what_to_do() -> None:
+    log = TestLog()
+    await Notices(MemoryJournal(), TestClock(), log).report("a/token-refused", "token-refused", "no")
+    assert log.lines[0][2]["remedy"] == "mend the token in secrets.yaml and restart rulewheel"
+
+
 async def test_what_was_open_is_open_after_a_restart() -> None:
     journal = MemoryJournal()
     await Notices(journal, TestClock(), TestLog()).report("a/x", "x", "mend it")
