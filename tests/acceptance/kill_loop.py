@@ -47,7 +47,7 @@ _RULES = """\
   triggers: [{trigger: webhook, webhook_id: order_paid}]
   actions:
     - action: whatsapp.send_template
-      data: {to: "+919876543210", template: order_update, body: [Asha, "{{ trigger.json.event }}", paid]}
+      data: {to: "TO", template: order_update, body: [Asha, "{{ trigger.json.event }}", paid]}
 - id: calls
   mode: parallel
   triggers: [{trigger: webhook, webhook_id: order_called}]
@@ -56,6 +56,8 @@ _RULES = """\
     - action: http.request
       data: {url: "TARGET/orders", json: {event: "{{ trigger.json.event }}"}}
 """
+_TO = "+9198{{ '%08d' | format(EVENT[PREFIX:] | int) }}"
+"""A number of its own for each event: to one person there may be a message every six seconds only."""
 _EVENT = re.compile(r"your order (\S+) is|Import (\S+) has")
 
 
@@ -138,7 +140,8 @@ class KillLoop:
         self._chakra.fault(*FAULTS)
         installation = Installation(self._folder, self._chakra.url, self._chakra.token, run=self._run)
         self._installation = installation
-        installation.rule(_RULES.replace("TARGET", self._target.url) + import_rule() + WATCH_RULE)
+        orders = _RULES.replace("TARGET", self._target.url).replace("TO", _to("trigger.json.event", "order-"))
+        installation.rule(orders + import_rule(to=_to("trigger.job.id", "import-")) + WATCH_RULE)
         for life in range(self._kills):
             with installation.launch() as process:
                 await self._live(process, share=len(self._left) // (self._kills - life))
@@ -215,6 +218,10 @@ class KillLoop:
 def _name(number: int) -> str:
     kind = "import" if number % 5 == 4 else "order" if number % 2 else "call"
     return f"{kind}-{number}"
+
+
+def _to(event: str, prefix: str) -> str:
+    return _TO.replace("EVENT", event).replace("PREFIX", str(len(prefix)))
 
 
 def _event(rendered: str) -> str:
