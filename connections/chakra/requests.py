@@ -75,7 +75,7 @@ def send_template_message(
 
 
 def redirected(request: Request, to: str) -> Request:
-    """The same message to another number; reads stay as they are."""
+    """The same message to the user's own number, shown with the one that it was for; reads stay as they are."""
     if request.recipient is None:
         return request
     return Request(
@@ -83,7 +83,7 @@ def redirected(request: Request, to: str) -> Request:
         request.operation,
         {**request.body, "to": digits(to)},
         request.changes_world,
-        {**request.shown, "to": masked(to)},
+        {**request.shown, "to": f"{request.shown['to']}, sent to your own number {masked(to)}"},
         f"+{digits(to)}",
         request.idempotent,
         request.limits,

@@ -15,7 +15,7 @@ from engine.values import Json
 
 F = TypeVar("F", bound=Callable[..., None])
 
-_WIDEST = 40
+_WIDEST = 48
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 

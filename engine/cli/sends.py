@@ -69,7 +69,9 @@ async def _sends(journal: SqliteJournal, states: Collection[str], limit: int) ->
 
 
 def _to(send: EffectRecord) -> str:
-    return masked(send.recipient) if send.recipient else send.connection
+    """The recipient as the connection shows it: with `sending: test`, also for whom the message was."""
+    shown = send.shown.get("to") if isinstance(send.shown, dict) else None
+    return (str(shown) if shown else masked(send.recipient)) if send.recipient else send.connection
 
 
 def _what(send: EffectRecord) -> str:

@@ -22,6 +22,13 @@ def test_sends_are_listed_with_masked_number_template_state_and_proof(home: Home
     assert oldest.split()[2:] == ["+9198…210", "import_failed", "accepted", "op1", "message", "id", "wamid.1"]
 
 
+def test_a_test_message_says_for_whom_it_was(home: Home) -> None:
+    told_to = "+9198…211, sent to your own number +1415…100"
+    home.keep(message("op1")._replace(recipient="+14155550100", shown={**SHOWN, "to": told_to}))
+    assert told_to in told("sends")
+    assert data("sends")[0]["to"] == told_to
+
+
 def test_only_the_unsure_ones_or_those_in_one_state(home: Home) -> None:
     home.keep(message("op1"), message("op2", "unsure", "the answer was lost"), message("op3", "refused"))
     assert [send["op_id"] for send in data("sends", "--unsure")] == ["op2"]
