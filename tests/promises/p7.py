@@ -8,7 +8,7 @@ from tests.promises.doubt import deaths
 from tests.promises.figure import Figure, Stopwatch, new_seed
 
 SHORT = 200
-LONG = 3_300
+LONG = 1_000
 """Sends with each `if_unsure`."""
 
 

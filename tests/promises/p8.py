@@ -11,7 +11,7 @@ from tests.promises.doubt import deaths
 from tests.promises.figure import Figure, Stopwatch, new_seed
 
 SHORT = 80
-LONG = 5_000
+LONG = 1_000
 """Sends with each `if_unsure`."""
 
 
