@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from connections.pool.address import Host, Reach
 from connections.pool.answer import Answer
+from connections.pool.call import Call
 from connections.pool.head import encoded
 from connections.pool.outcome import judge, repeatable
 from engine.plugin import Accepted, Connection, Json, Operation, Outcome, Refused, Request, Tools, Waiting, near
@@ -64,7 +65,7 @@ class HttpConnection(Connection):
     async def _performed(self, call: _Call, request: Request, operation: Operation) -> Outcome:
         limit = request.timeout.total_seconds() if request.timeout else None
         answer = await self._pool.ask(
-            call.host, call.method, call.target, call.head, call.body, send_by=operation.send_by, timeout=limit
+            Call(call.host, call.method, call.target, call.head, call.body, operation.send_by, limit)
         )
         if not isinstance(answer, Answer):
             return answer

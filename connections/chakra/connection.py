@@ -17,6 +17,7 @@ from connections.chakra.paging import Pages
 from connections.chakra.receipts import is_signed, receipts_in
 from connections.pool.address import Host
 from connections.pool.answer import Answer
+from connections.pool.call import Call
 from connections.pool.head import encoded
 from connections.pool.outcome import judge, repeatable
 from engine.plugin import (
@@ -228,7 +229,7 @@ class ChakraConnection(Connection):
         head = self._json_head if body else self._head
         target = f"/{self._root}{path}" if self._root else path
         send_by = operation.send_by if operation else None
-        return await self._pool.ask(self._host, method, target, head, body, send_by=send_by, timeout=limit)
+        return await self._pool.ask(Call(self._host, method, target, head, body, send_by, limit))
 
     async def _send(self, request: Request, operation: Operation) -> Outcome:
         plugin, number = requests.path_of(self.plugin_id), requests.path_of(self.phone_number_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import ssl
-from datetime import datetime
 from functools import lru_cache
 from http.cookiejar import CookieJar
 from importlib.metadata import version
@@ -14,6 +13,7 @@ import httpx
 
 from connections.pool.address import Host
 from connections.pool.answer import Answer
+from connections.pool.call import Call
 from connections.pool.failure import classify
 from connections.pool.head import Head
 from connections.pool.lookup import Resolve, resolved
@@ -53,45 +53,25 @@ class Pool:
             follow_redirects=False,
         )
 
-    async def ask(
-        self,
-        host: Host,
-        method: str,
-        target: str,
-        head: Head = (),
-        body: bytes = b"",
-        *,
-        send_by: datetime | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  # part of a call's patience, which never cancels
-    ) -> Answer | Outcome:
-        """One request and its answer; without an answer, what surely came of it by the table of promise P10."""
+    async def ask(self, call: Call) -> Answer | Outcome:
+        """The answer to a request; without an answer, what surely came of it by the table of promise P10."""
         try:
-            return await self.call(host, method, target, head, body, send_by=send_by, timeout=timeout)
+            return await self.call(call)
         except httpx.LocalProtocolError as fault:
             return Refused(f"not sent: {fault}")
         except Exception as error:
             return classify(error)
 
-    async def call(
-        self,
-        host: Host,
-        method: str,
-        target: str,
-        head: Head = (),
-        body: bytes = b"",
-        *,
-        send_by: datetime | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  # as above
-    ) -> Answer:
-        """One request and its answer; `head` is what `encoded` made. Raises httpx's exceptions, as `Transport` does."""
+    async def call(self, call: Call) -> Answer:
+        """The answer to a request. Raises httpx's exceptions, as `Transport` does."""
         if self._client.is_closed:
             raise httpx.PoolTimeout("not sent: the connections are closed")
         request = httpx.Request(
-            method,
-            _url(host, target),
-            headers=_whole(host, head),
-            stream=httpx.ByteStream(body),
-            extensions={"host": host, "send_by": send_by, "whole": timeout},
+            call.method,
+            _url(call.host, call.target),
+            headers=_whole(call.host, call.head),
+            stream=httpx.ByteStream(call.body),
+            extensions={"host": call.host, "send_by": call.send_by, "whole": call.timeout},
         )
         response = await self._client.send(request)
         headers = dict(response.headers.items())

@@ -14,6 +14,7 @@ import pytest
 
 from connections.pool.address import Host
 from connections.pool.answer import Answer
+from connections.pool.call import Call
 from connections.pool.head import encoded
 from connections.pool.lookup import AddressForbidden, Resolve
 from connections.pool.pool import Pool
@@ -53,7 +54,7 @@ def at(trap: Trap, name: str = "127.0.0.1", secure: bool = False) -> Host:
 async def test_a_request_arrives_whole_and_its_answer_comes_back() -> None:
     pool = Pool(Still())
     async with Trap(lambda _: Do(ok(b'{"a": 1}', 201, "X-One: 1\r\nX-One: 2\r\n"))).listening() as trap:
-        answer = await pool.call(at(trap), "POST", "/a?b=c", encoded({"X-Mine": "yes"}), b"body")
+        answer = await pool.call(Call(at(trap), "POST", "/a?b=c", encoded({"X-Mine": "yes"}), b"body"))
         await pool.close()
     assert (answer.status, answer.json(), answer.headers["x-one"]) == (201, {"a": 1}, "1, 2")
     expected = (
@@ -66,7 +67,7 @@ async def test_a_request_arrives_whole_and_its_answer_comes_back() -> None:
 async def test_calls_share_connections_and_never_use_more_than_allowed() -> None:
     pool = Pool(SystemClock(), Limits(connections=3))
     async with Trap().listening() as trap:
-        await asyncio.gather(*(pool.call(at(trap), "GET", "/") for _ in range(60)))
+        await asyncio.gather(*(pool.call(Call(at(trap), "GET", "/")) for _ in range(60)))
         await pool.close()
     assert (len(trap.seen), trap.connections) == (60, 3)
 
@@ -74,9 +75,9 @@ async def test_calls_share_connections_and_never_use_more_than_allowed() -> None
 async def test_a_call_that_finds_no_free_connection_in_time_was_not_sent() -> None:
     pool = Pool(SystemClock(), Limits(connections=1, queue=0.02))
     async with Trap(lambda _: Do()).listening() as trap:
-        first = asyncio.create_task(pool.call(at(trap), "GET", "/"))
+        first = asyncio.create_task(pool.call(Call(at(trap), "GET", "/")))
         with pytest.raises(httpx.PoolTimeout):
-            await asyncio.gather(pool.call(at(trap), "GET", "/"))
+            await asyncio.gather(pool.call(Call(at(trap), "GET", "/")))
         await pool.close()
         with pytest.raises(httpx.RemoteProtocolError):
             await first
@@ -87,12 +88,12 @@ async def test_a_cancelled_call_leaves_no_connection_behind_wherever_it_was() ->
     pool = Pool(SystemClock(), Limits(connections=1, queue=1))
     async with Trap().listening() as trap:
         for turns in range(40):
-            task = asyncio.create_task(pool.call(at(trap), "GET", "/"))
+            task = asyncio.create_task(pool.call(Call(at(trap), "GET", "/")))
             for _ in range(turns % 20):
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert (await pool.call(at(trap), "GET", "/")).status == 200
+            assert (await pool.call(Call(at(trap), "GET", "/"))).status == 200
         await pool.close()
         await trap.empty()
 
@@ -100,9 +101,9 @@ async def test_a_cancelled_call_leaves_no_connection_behind_wherever_it_was() ->
 async def test_past_its_send_by_nothing_leaves() -> None:
     pool = Pool(Still())
     async with Trap().listening() as trap:
-        await pool.call(at(trap), "GET", "/", send_by=NOW)
+        await pool.call(Call(at(trap), "GET", "/", send_by=NOW))
         with pytest.raises(SendByPassed):
-            await pool.call(at(trap), "GET", "/", send_by=NOW - timedelta(milliseconds=1))
+            await pool.call(Call(at(trap), "GET", "/", send_by=NOW - timedelta(milliseconds=1)))
         await pool.close()
     assert len(trap.seen) == 1
 
@@ -110,9 +111,9 @@ async def test_past_its_send_by_nothing_leaves() -> None:
 async def test_an_unused_connection_is_dropped_after_a_while() -> None:
     pool = Pool(SystemClock(), Limits(keepalive=0.02))
     async with Trap().listening() as trap:
-        await pool.call(at(trap), "GET", "/")
+        await pool.call(Call(at(trap), "GET", "/"))
         await trap.empty()
-        await pool.call(at(trap), "GET", "/")
+        await pool.call(Call(at(trap), "GET", "/"))
         await pool.close()
     assert trap.connections == 2
 
@@ -120,17 +121,17 @@ async def test_an_unused_connection_is_dropped_after_a_while() -> None:
 async def test_a_connection_whose_server_speaks_unasked_is_dropped() -> None:
     pool = Pool(SystemClock())
     async with Trap().listening() as trap:
-        await pool.call(at(trap), "GET", "/")
+        await pool.call(Call(at(trap), "GET", "/"))
         next(iter(trap.live)).write(ok(b"forged"))
         await trap.empty()
-        assert (await pool.call(at(trap), "GET", "/")).body == b"{}"
+        assert (await pool.call(Call(at(trap), "GET", "/"))).body == b"{}"
         await pool.close()
 
 
 async def test_a_long_answer_is_cut() -> None:
     pool = Pool(SystemClock(), Limits(answer=1000))
     async with Trap(lambda _: Do(ok(b"x" * 5000))).listening() as trap:
-        answer = await pool.call(at(trap), "GET", "/")
+        answer = await pool.call(Call(at(trap), "GET", "/"))
         await pool.close()
     assert (answer.cut, len(answer.body), answer.status) == (True, 1000, 200)
 
@@ -139,7 +140,7 @@ async def test_headers_without_end_are_an_error() -> None:
     pool = Pool(SystemClock())
     async with Trap(lambda _: Do(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 30_000)).listening() as trap:
         with pytest.raises(httpx.RemoteProtocolError, match="never ended"):
-            await pool.call(at(trap), "GET", "/")
+            await pool.call(Call(at(trap), "GET", "/"))
         await pool.close()
 
 
@@ -147,7 +148,7 @@ async def test_a_flood_of_tiny_chunks_is_cut() -> None:
     flood = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1;" + b"x" * 200_000 + b"\r\na\r\n"
     pool = Pool(SystemClock(), Limits(answer=1000))
     async with Trap(lambda _: Do(flood)).listening() as trap:
-        assert (await pool.call(at(trap), "GET", "/")).cut
+        assert (await pool.call(Call(at(trap), "GET", "/"))).cut
         await pool.close()
 
 
@@ -155,8 +156,8 @@ async def test_interim_answers_are_passed_over() -> None:
     whole = b"HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n" + ok(b"{}", headers="")
     pool = Pool(SystemClock())
     async with Trap(lambda _: Do(whole)).listening() as trap:
-        answer = await pool.call(at(trap), "GET", "/")
-        await pool.call(at(trap), "GET", "/")
+        answer = await pool.call(Call(at(trap), "GET", "/"))
+        await pool.call(Call(at(trap), "GET", "/"))
         await pool.close()
     assert (answer.status, dict(answer.headers), trap.connections) == (200, {"content-length": "2"}, 1)
 
@@ -164,14 +165,14 @@ async def test_interim_answers_are_passed_over() -> None:
 async def test_an_answer_without_length_ends_with_its_connection() -> None:
     pool = Pool(SystemClock())
     async with Trap(lambda _: Do(b"HTTP/1.0 200 OK\r\n\r\nall of it", "close")).listening() as trap:
-        assert (await pool.call(at(trap), "GET", "/")).body == b"all of it"
+        assert (await pool.call(Call(at(trap), "GET", "/"))).body == b"all of it"
         await pool.close()
 
 
 async def test_an_answer_to_head_has_no_body() -> None:
     pool = Pool(SystemClock())
     async with Trap(lambda _: Do(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")).listening() as trap:
-        assert (await pool.call(at(trap), "HEAD", "/")).body == b""
+        assert (await pool.call(Call(at(trap), "HEAD", "/"))).body == b""
         await pool.close()
 
 
@@ -179,14 +180,14 @@ async def test_a_server_that_does_not_read_ends_in_a_write_timeout() -> None:
     pool = Pool(SystemClock(), Limits(write=0.05))
     async with Trap(deaf=True).listening() as trap:
         with pytest.raises(httpx.WriteTimeout):
-            await pool.call(at(trap), "POST", "/", body=b"x" * 20_000_000)
+            await pool.call(Call(at(trap), "POST", "/", body=b"x" * 20_000_000))
         await pool.close()
 
 
 async def test_a_large_request_arrives_whole() -> None:
     pool = Pool(SystemClock())
     async with Trap().listening() as trap:
-        await pool.call(at(trap), "POST", "/", body=b"x" * 2_000_000)
+        await pool.call(Call(at(trap), "POST", "/", body=b"x" * 2_000_000))
         await pool.close()
     assert len(trap.seen[0].body) == 2_000_000
 
@@ -194,11 +195,14 @@ async def test_a_large_request_arrives_whole() -> None:
 @pytest.mark.parametrize("target", ["a", "/a\r\nX: y", "/größe"])
 async def test_a_path_that_http_cannot_carry_is_not_sent(target: str) -> None:
     with pytest.raises(httpx.InvalidURL, match="letters that an address cannot carry"):
-        await Pool(Still()).call(SHOP, "GET", target)
+        await Pool(Still()).call(Call(SHOP, "GET", target))
 
 
 async def test_what_http_cannot_carry_is_refused_in_words() -> None:
-    for outcome in (await Pool(Still()).ask(SHOP, "G T", "/"), await Pool(Still()).ask(SHOP, "GET", "/", BROKEN)):
+    for outcome in (
+        await Pool(Still()).ask(Call(SHOP, "G T", "/")),
+        await Pool(Still()).ask(Call(SHOP, "GET", "/", BROKEN)),
+    ):
         assert isinstance(outcome, Refused)
         assert "cannot carry" in outcome.reason
         assert "canary" not in outcome.reason
@@ -207,18 +211,18 @@ async def test_what_http_cannot_carry_is_refused_in_words() -> None:
 async def test_asking_gives_the_answer_or_what_surely_came_of_it() -> None:
     pool = Pool(Still())
     async with Trap().listening() as trap:
-        assert isinstance(await pool.ask(at(trap), "GET", "/"), Answer)
+        assert isinstance(await pool.ask(Call(at(trap), "GET", "/")), Answer)
         trap.script = lambda _: Do(ok()[:20], "close")
-        assert isinstance(await pool.ask(at(trap), "GET", "/"), Unsure)
+        assert isinstance(await pool.ask(Call(at(trap), "GET", "/")), Unsure)
         await pool.close()
-        assert isinstance(await pool.ask(at(trap), "GET", "/"), Waiting)
+        assert isinstance(await pool.ask(Call(at(trap), "GET", "/")), Waiting)
     assert len(trap.seen) == 2
 
 
 async def test_a_header_of_the_callers_takes_the_place_of_our_own_name() -> None:
     pool = Pool(Still())
     async with Trap().listening() as trap:
-        await pool.call(at(trap), "GET", "/", encoded({"user-agent": "shop"}))
+        await pool.call(Call(at(trap), "GET", "/", encoded({"user-agent": "shop"})))
         await pool.close()
     assert trap.seen[0].raw.lower().count(b"user-agent") == 1
     assert trap.seen[0].header("user-agent") == "shop"
@@ -228,7 +232,7 @@ async def test_cookies_are_neither_kept_nor_sent() -> None:
     pool = Pool(Still())
     async with Trap(lambda _: Do(ok(headers="Set-Cookie: a=b; Path=/\r\n"))).listening() as trap:
         for _ in range(2):
-            await pool.call(at(trap), "GET", "/")
+            await pool.call(Call(at(trap), "GET", "/"))
         await pool.close()
     assert [seen.header("cookie") for seen in trap.seen] == [None, None]
 
@@ -238,7 +242,7 @@ async def test_the_environment_names_no_proxy_and_no_password(monkeypatch: pytes
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("ALL_PROXY", proxy.url)
         pool = Pool(Still())
-        await pool.call(at(trap), "GET", "/")
+        await pool.call(Call(at(trap), "GET", "/"))
         await pool.close()
     assert (len(trap.seen), proxy.connections) == (1, 0)
 
@@ -250,7 +254,7 @@ ELSEWHERE = ["http://[", "ftp://elsewhere.example/", "//", "http://" + "a" * 70_
 async def test_a_redirect_is_an_answer_wherever_it_points(to: str) -> None:
     pool = Pool(Still())
     async with Trap(lambda _: Do(ok(b"", 302, f"Location: {to}\r\n"))).listening() as trap:
-        answer = await pool.call(at(trap), "POST", "/")
+        answer = await pool.call(Call(at(trap), "POST", "/"))
         await pool.close()
     assert (answer.status, answer.headers["location"], len(trap.seen)) == (302, to, 1)
 
@@ -259,7 +263,7 @@ async def test_a_packed_answer_is_not_unpacked() -> None:
     bomb = gzip.compress(b"x" * 5_000_000)
     pool = Pool(Still())
     async with Trap(lambda _: Do(ok(bomb, headers="Content-Encoding: gzip\r\n"))).listening() as trap:
-        answer = await pool.call(at(trap), "GET", "/")
+        answer = await pool.call(Call(at(trap), "GET", "/"))
         await pool.close()
     assert answer.body == bomb
     assert not answer.readable
@@ -269,7 +273,7 @@ async def test_the_address_of_a_call_is_never_logged(caplog: pytest.LogCaptureFi
     pool = Pool(Still())
     with caplog.at_level(logging.DEBUG):
         async with Trap().listening() as trap:
-            await pool.call(at(trap), "GET", "/919876543210")
+            await pool.call(Call(at(trap), "GET", "/919876543210"))
             await pool.close()
     assert "919876543210" not in caplog.text
 
@@ -285,7 +289,7 @@ async def test_a_name_that_turns_to_a_private_address_reaches_nothing() -> None:
     async with Trap().listening() as trap:
         while answers:
             with pytest.raises(AddressForbidden):
-                await pool.call(Host(False, "rebound.example", trap.port), "GET", "/")
+                await pool.call(Call(Host(False, "rebound.example", trap.port), "GET", "/"))
         await pool.close()
     assert (trap.connections, trap.seen) == (0, [])
 
@@ -293,7 +297,7 @@ async def test_a_name_that_turns_to_a_private_address_reaches_nothing() -> None:
 async def test_the_next_address_is_tried_when_one_refuses() -> None:
     pool = Pool(SystemClock(), resolve=to_loopback("127.0.0.2", "127.0.0.1"))
     async with Trap().listening() as trap:
-        assert (await pool.call(at(trap, "shop.example"), "GET", "/")).status == 200
+        assert (await pool.call(Call(at(trap, "shop.example"), "GET", "/"))).status == 200
         await pool.close()
 
 
@@ -304,7 +308,7 @@ async def test_a_look_up_that_hangs_is_a_connect_timeout() -> None:
 
     pool = Pool(SystemClock(), Limits(connect=0.02), resolve)
     with pytest.raises(httpx.ConnectTimeout):
-        await pool.call(Host(True, "shop.example", 443), "GET", "/")
+        await pool.call(Call(Host(True, "shop.example", 443), "GET", "/"))
 
 
 def _server() -> ssl.SSLContext:
@@ -318,9 +322,9 @@ async def test_tls_is_spoken_with_hosts_whose_certificate_is_good() -> None:
     pool = Pool(SystemClock(), resolve=to_loopback(), tls=trusting)
     async with Trap().listening(_server()) as trap:
         for _ in range(3):
-            assert (await pool.call(at(trap, "localhost", secure=True), "POST", "/", body=b"x")).status == 200
+            assert (await pool.call(Call(at(trap, "localhost", secure=True), "POST", "/", body=b"x"))).status == 200
         with pytest.raises(httpx.ConnectError, match="certificate"):
-            await pool.call(at(trap, "other.example", secure=True), "GET", "/")
+            await pool.call(Call(at(trap, "other.example", secure=True), "GET", "/"))
         await pool.close()
     assert len(trap.seen) == 3
     assert {seen.connection for seen in trap.seen} == {1}
@@ -330,7 +334,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_a_connect_error() -> Non
     pool = Pool(SystemClock(), resolve=to_loopback())
     async with Trap().listening(_server()) as trap:
         with pytest.raises(httpx.ConnectError, match="the certificate of localhost is not good: self"):
-            await pool.call(at(trap, "localhost", secure=True), "GET", "/")
+            await pool.call(Call(at(trap, "localhost", secure=True), "GET", "/"))
         await pool.close()
     assert trap.seen == []
 
@@ -339,5 +343,5 @@ async def test_a_host_that_speaks_no_tls_is_a_connect_error() -> None:
     pool = Pool(SystemClock(), resolve=to_loopback())
     async with Trap(greeting=Do(b"SSH-2.0-x\r\n")).listening() as trap:
         with pytest.raises(httpx.ConnectError, match="does not speak TLS"):
-            await pool.call(at(trap, "localhost", secure=True), "GET", "/")
+            await pool.call(Call(at(trap, "localhost", secure=True), "GET", "/"))
         await pool.close()

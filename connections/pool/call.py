@@ -1,0 +1,21 @@
+"""What a pool is asked: one request to one host."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from connections.pool.address import Host
+from connections.pool.head import Head
+
+
+class Call(NamedTuple):
+    """One request. `head` is what `encoded` made; after `send_by` it does not leave; `timeout` is seconds for all."""
+
+    host: Host
+    method: str
+    target: str
+    head: Head = ()
+    body: bytes = b""
+    send_by: datetime | None = None
+    timeout: float | None = None
