@@ -31,7 +31,7 @@ from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.rules.program import program_from_record
 from engine.settings import Settings
-from engine.tree import Tree, last_programs
+from engine.tree import Reading, Tree, last_programs
 from engine.values import Fact
 from engine.web.health import HealthApp
 from engine.web.key import webhook_key
@@ -62,6 +62,7 @@ class Daemon:
         self._reload = asyncio.Event()
         self._connections: dict[str, Connection] = {}
         self._files: list[RuleFile] = []
+        self._said: object = None
 
     def stop(self) -> None:
         """Ends `serve` in good order."""
@@ -70,6 +71,11 @@ class Daemon:
     def reload(self) -> None:
         """Reads the rules again soon."""
         self._reload.set()
+
+    def _asked_to_reload(self) -> None:
+        """Reads the rules again soon, and says so also if nothing has changed."""
+        self._said = None
+        self.reload()
 
     async def serve(self) -> None:
         """Runs until stopped. Raises ProblemError when it cannot start, with what to mend."""
@@ -135,11 +141,19 @@ class Daemon:
         reading = self._tree.read(self.clock.now())
         await self.engine.adopt(reading.programs)
         await reading.tell(self.engine.notices)
+        self._say_read(reading)
+        if reading.again is not None:
+            self._loop().call_later((reading.again - self.clock.now()).total_seconds() + 0.05, self.reload)
+
+    def _say_read(self, reading: Reading) -> None:
+        """A line in the log when something has changed: the files are looked at more often."""
+        stands = (self._files, sorted(reading.programs), reading.stale)
+        if stands == self._said:
+            return
+        self._said = stands
         self.log.info("rules read", rules=len(reading.programs), problems=len(reading.problems))
         if reading.stale:
             self.log.warning("these rules run their last good version", rules=", ".join(sorted(reading.stale)))
-        if reading.again is not None:
-            self._loop().call_later((reading.again - self.clock.now()).total_seconds() + 0.05, self.reload)
 
     async def _still_files(self) -> list[RuleFile]:
         """The rule files, once none has changed for a while: before that an editor may have written half of one."""
@@ -217,13 +231,17 @@ class Daemon:
         """Reloads when the folder has changed and then been still for half a second."""
         import watchfiles
 
+        said = ""
         while True:
             try:
                 self._loop().call_soon(self.reload)  # the watch stands by then: what changed before it is seen too
                 async for _ in watchfiles.awatch(self.settings.rules, step=STABLE_MS, debounce=10_000):
+                    said = ""
                     self.reload()
             except (FileNotFoundError, OSError, RuntimeError) as error:
-                self.log.warning("the rules folder cannot be watched; looking again", reason=str(error))
+                if said != str(error):
+                    self.log.warning("the rules folder cannot be watched; looking again", reason=str(error))
+                said = str(error)
             await asyncio.sleep(1)
 
     async def _commands(self) -> None:
@@ -276,7 +294,7 @@ class Daemon:
         handlers: dict[signal.Signals, Callable[[], None]] = {
             signal.SIGTERM: partial(self._told_to_stop, signal.SIGTERM),
             signal.SIGINT: partial(self._told_to_stop, signal.SIGINT),
-            signal.SIGHUP: self.reload,
+            signal.SIGHUP: self._asked_to_reload,
         }
         for number, handler in handlers.items():
             loop.add_signal_handler(number, handler)

@@ -33,7 +33,7 @@ class Notices:
         return sorted(self._open.values(), key=lambda record: record.since)
 
     async def report(self, key: str, code: str, text: str) -> None:
-        """Opens a problem; the same one is opened once."""
+        """Opens a problem, with a line in the log; the same one is opened once."""
         if key in self._open:
             return
         record = ProblemRecord(key, code, text, self._clock.now(), None)

@@ -129,7 +129,7 @@ class Polls:
         else:
             code = outcome.problem if isinstance(outcome, Waiting) else ""
             key = f"{prefix}{code}" if code else f"poll/{poll.entity}/poll-failed"
-            self._log.warning("a poll had no answer", poll=poll.entity, reason=outcome.reason)
+            self._log.debug("a poll had no answer", poll=poll.entity, reason=outcome.reason)  # its problem is one line
             await self._notices.report(key, code or "poll-failed", outcome.reason)
             if isinstance(outcome, Waiting) and outcome.after is not None and poll.key in self._next:
                 self._next[poll.key] = max(self._next[poll.key], self._clock.now() + outcome.after)

@@ -50,8 +50,9 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
-        tail = f" {self.remedy}" if self.remedy else ""
-        return f"{where}{self.message}.{tail}"
+        tail = f"; {self.remedy}" if self.remedy else ""
+        text = f"{self.message}{tail}"
+        return f"{where}{text}" if text.endswith((".", "?", "!")) else f"{where}{text}."
 
 
 class ProblemError(Exception):

@@ -28,6 +28,7 @@ REMEDIES: Final = {
     "read-only": _STATE,
     "locked": _STATE,
     "notices-failing": "look at notices: in the settings, and at the connection that it names",
+    "no-rules": "look at rules: in the settings",
     "own-mistake": "tell the makers of rulewheel, with the log",
     "no-listener": "add listen: with webhooks: 127.0.0.1:8321 to the settings and restart rulewheel",
     "state-damaged": _RESTORE,
@@ -39,9 +40,11 @@ REMEDIES: Final = {
     "cannot-open": "look at state: in the settings, and at the owner of that folder",
 }
 
-RULES: Final = "mend the line that it names; the file's last good version goes on meanwhile"
+RULE_FILES: Final = "file/"
+"""With this begin the keys of problems in rule files, as in `file/rules/welcome.yaml:3:5/unknown-key`."""
+RULES: Final = "mend the line that it names; until then the rule goes on as it was"
 
 
 def remedy_of(key: str, code: str) -> str:
     """What to do about the problem of this key and code, in words; empty where nobody knows."""
-    return REMEDIES.get(code) or (RULES if key.startswith("rules/") else "")
+    return REMEDIES.get(code) or (RULES if key.startswith(RULE_FILES) else "")

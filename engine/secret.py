@@ -63,6 +63,8 @@ def read_secrets(path: Path) -> tuple[Secrets, tuple[Problem, ...]]:
     for name, value in values.items():
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             problems.append(_not_text(name, source.places.key((name,))))
+        elif flaw := _flaw(str(value)):
+            problems.append(_flawed(name, flaw, source.places.key((name,))))
     texts = {name: str(value) for name, value in values.items() if not isinstance(value, dict | list)}
     return Secrets(str(path), texts), tuple(problems)
 
@@ -95,6 +97,20 @@ def _not_secrets(place: Place) -> Problem:
 
 def _not_text(name: str, place: Place) -> Problem:
     return Problem("wrong-type", f'the secret "{name}" is not a text', place, expected='a text in quotes: "…"')
+
+
+def _flaw(secret: str) -> str:
+    """What is wrong with a secret that is a text: no password or key is sent as such."""
+    if not secret.strip():
+        return "is empty"
+    if "\n" in secret or "\r" in secret:
+        return "has a line break"
+    return "begins or ends with a blank" if secret != secret.strip() else ""
+
+
+def _flawed(name: str, flaw: str, place: Place) -> Problem:
+    remedy = f"write the secret anew, on one line in quotes, in {Path(place.file).name}"
+    return Problem("bad-secret", f'the secret "{name}" {flaw}', place, expected='a text in quotes: "…"', remedy=remedy)
 
 
 def unreadable(path: Path, fault: OSError) -> Problem:

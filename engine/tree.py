@@ -11,6 +11,7 @@ from engine.log import Log
 from engine.notices import Notices
 from engine.problem import Problem, ProblemError
 from engine.records import ProgramRecord
+from engine.remedies import RULE_FILES
 from engine.rules.book import RuleFile, Shelf, make_book
 from engine.rules.known import Known
 from engine.rules.model import Program
@@ -30,9 +31,9 @@ class Reading:
 
     async def tell(self, notices: Notices) -> None:
         """Opens a problem for each mistake in the files, and closes those of mistakes that were mended."""
-        current = {f"rules/{problem.place or ''}/{problem.code}": problem for problem in self.problems}
+        current = {f"{RULE_FILES}{problem.place or ''}/{problem.code}": problem for problem in self.problems}
         for record in notices.open():
-            if record.key.startswith("rules/") and record.key not in current:
+            if record.key.startswith(RULE_FILES) and record.key not in current:
                 await notices.clear(record.key)
         for key, problem in current.items():
             if problem.severity == "error":

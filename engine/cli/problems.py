@@ -48,7 +48,7 @@ def _times(problem: ProblemRecord, zone: tzinfo) -> tuple[str, str]:
 
 def _what(problem: ProblemRecord) -> str:
     remedy = "" if problem.cleared else _remedy(problem)
-    return f"{problem.text} → {remedy}" if remedy else problem.text
+    return problem.text if remedy in problem.text else f"{problem.text} → {remedy}"
 
 
 def _remedy(problem: ProblemRecord) -> str:

@@ -39,7 +39,7 @@ def read_tree(folder: Path) -> list[RuleFile]:
     try:
         found = sorted(_files(root), key=lambda file: file[0])
     except OSError as fault:
-        return [RuleFile(root.name, problem=_unreadable(root.name, fault))]
+        return [RuleFile(root.name, problem=_no_folder(folder, fault))]
     targets: set[Path] = set()
     files = []
     for name, path in found:
@@ -102,6 +102,16 @@ def _outside(name: str) -> Problem:
         f"{name} is a link to something outside the rules folder",
         Place(name, 1, 1),
         remedy="put the file itself into the rules folder",
+    )
+
+
+def _no_folder(folder: Path, fault: OSError) -> Problem:
+    missing = isinstance(fault, FileNotFoundError)
+    found = f"there is no rules folder {folder}"
+    return Problem(
+        "no-rules",
+        found if missing else f"the rules folder {folder} cannot be read: {fault.strerror}",
+        remedy="look at rules: in the settings",
     )
 
 

@@ -209,3 +209,26 @@ async def test_every_file_beside_the_state_is_its_owners_alone(place: Place) -> 
         os.umask(old)
     assert set(modes) == {"journal.db", "journal.db-shm", "journal.db-wal", "journal.db.lock", "webhook.key"}
     assert set(modes.values()) == {0o600}
+
+
+async def test_rules_that_have_not_changed_are_read_without_a_word_unless_somebody_asks(place: Place) -> None:
+    async with place.daemon() as daemon:
+        for _ in range(3):
+            await daemon._read_rules()
+        assert place.log.said("info").count("rules read") == 1
+        os.kill(os.getpid(), signal.SIGHUP)
+        while place.log.said("info").count("rules read") < 2:
+            await place.hears("WATCHDOG=1")
+
+
+async def test_a_rules_folder_that_is_gone_is_told_once(place: Place) -> None:
+    (place.folder / "rules").rmdir()
+    async with place.daemon() as daemon:
+        while not place.log.said("warning"):
+            await place.hears("WATCHDOG=1")
+        daemon.reload()
+        await place.hears("RELOADING=1")
+        (problem,) = daemon.engine.notices.open()
+        assert problem.code == "no-rules"
+    assert place.log.said("info").count("rules read") == 1
+    assert place.log.said("warning") == ["the rules folder cannot be watched; looking again"]

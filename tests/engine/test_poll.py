@@ -9,7 +9,7 @@ from engine.journal.memory import MemoryJournal
 from engine.plugin import Accepted, Operation, Outcome, Refused, Request, Unsure, Waiting
 from engine.records import CommandRecord
 from engine.rules.model import Program
-from tests.house import START, FailingJournal, House, Outside, PatientClock, program, programs
+from tests.house import START, FailingJournal, House, Outside, PatientClock, TestLog, program, programs
 
 
 class Jobs(Outside):
@@ -324,3 +324,18 @@ async def test_no_more_than_so_many_are_asked_at_once_and_the_alarm_does_not_spi
     jobs.gate.set()
     await house.engine.work()
     assert len(jobs.performed) == 40
+
+
+async def test_a_poll_that_fails_for_long_is_two_lines_in_the_log_one_when_it_begins_and_one_when_it_ends() -> None:
+    jobs = Jobs(j1=0)
+    log = TestLog()
+    house = House(outside=jobs, log=log)
+    await house.start(watching())
+    jobs.instead = Waiting("Chakra refused the token", problem="token-refused")
+    for _ in range(20):
+        await house.advance(30)
+    assert (log.said("error"), log.said("warning")) == (["problem"], [])
+    jobs.instead = None
+    for _ in range(20):
+        await house.advance(30)
+    assert log.said("info").count("problem cleared") == 1

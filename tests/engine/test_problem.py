@@ -71,8 +71,9 @@ def test_carets_stand_right_below_tabs_and_behind_the_end_of_a_line() -> None:
 def test_a_problem_in_a_log_line_says_where_what_and_what_to_do() -> None:
     assert (
         str(Problem("c", "id is missing", Place("a.yaml", 2, 1), remedy="add one"))
-        == "a.yaml:2:1: id is missing. add one"
+        == "a.yaml:2:1: id is missing; add one."
     )
+    assert str(Problem("c", "no idd", remedy='did you mean "id"?')) == 'no idd; did you mean "id"?'
     assert str(Problem("c", "id is missing")) == "id is missing."
 
 

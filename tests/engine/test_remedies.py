@@ -31,5 +31,5 @@ def test_every_problem_that_the_source_names_has_its_remedy(package: str) -> Non
 
 
 def test_a_mistake_in_a_rule_file_is_mended_there() -> None:
-    assert remedy_of("rules/rules/a.yaml:1:1/unknown-key", "unknown-key") == RULES
+    assert remedy_of("file/rules/a.yaml:1:1/unknown-key", "unknown-key") == RULES
     assert remedy_of("x/strange", "strange") == ""

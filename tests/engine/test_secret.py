@@ -76,3 +76,25 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     path.mkdir()
 
     assert read_secrets(path)[1][0].code == "file-unreadable"
+
+
+@pytest.mark.parametrize(
+    ("written_as", "flaw"),
+    [
+        ('""', "is empty"),
+        ('" "', "is empty"),
+        ('"canary\\n"', "has a line break"),
+        ("|\n  canary\n", "has a line break"),
+        ('" canary"', "begins or ends with a blank"),
+        ('"canary "', "begins or ends with a blank"),
+    ],
+)
+def test_a_secret_that_cannot_be_one_is_told_by_name_and_file_without_its_value(
+    tmp_path: Path, written_as: str, flaw: str
+) -> None:
+    _, (problem,) = read_secrets(written(tmp_path, f"other: x\ntoken: {written_as}"))
+
+    assert (problem.code, problem.message) == ("bad-secret", f'the secret "token" {flaw}')
+    assert problem.place is not None
+    assert (Path(problem.place.file).name, problem.place.line) == ("secrets.yaml", 2)
+    assert "canary" not in str(problem) + problem.expected

@@ -61,7 +61,7 @@ async def test_mistakes_are_problems_until_they_are_mended() -> None:
     reading = tree.read(START)
     await reading.tell(notices)
     assert reading.stale == {"r"}
-    assert [problem.key.startswith("rules/rules/a.yaml:2") for problem in notices.open()] == [True]
+    assert [problem.key.startswith("file/rules/a.yaml:2") for problem in notices.open()] == [True]
     folder.content = RULE
     await tree.read(START).tell(notices)
     assert notices.open() == []

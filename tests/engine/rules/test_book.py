@@ -166,7 +166,8 @@ def test_a_folder_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     (read,) = read_tree(tmp_path / "rules")
 
     assert read.problem
-    assert read.problem.message == "there is no rules"
+    assert read.problem.message == f"there is no rules folder {tmp_path / 'rules'}"
+    assert (read.problem.place, read.problem.remedy) == (None, "look at rules: in the settings")
 
 
 def test_the_newest_change_is_that_of_the_rule_file_written_last(tmp_path: Path) -> None:
