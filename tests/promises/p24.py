@@ -94,6 +94,7 @@ def _call(number: int, run: str, rule: str, at: datetime) -> EffectRecord:
     values |= {"op_id": f"{number:032x}", "run": run, "token": "0", "rule": rule, "connection": "http"}
     values |= {"operation": "request", "body": {}, "shown": {}, "recipient": "", "idempotent": False, "reads": False}
     values |= {"state": "accepted", "created": at, "attempts": 1, "reason": "", "answer": {"status": 200}, "ended": at}
+    values |= {"if_unsure": "hold", "limits": [], "caps": []}
     return EffectRecord(**values)
 
 
