@@ -203,7 +203,7 @@ async def test_a_rule_that_is_broken_keeps_its_last_good_version_and_is_a_proble
         world.stub("crm.tag")
         await world.load({"rules.yaml": TAG})
         await world.load({"rules.yaml": TAG.replace("event_type", "event_typ")})
-        assert any(problem.key.startswith("rules/rules.yaml") for problem in world.problems)
+        assert any(problem.key.startswith("file/rules.yaml") for problem in world.problems)
         await world.restart()
         await world.fire("go", {"order": "A1"})
         assert len(world.calls) == 1

@@ -215,9 +215,9 @@ def test_the_report_counts_what_matched_and_what_struck() -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ({"kind": "latencie"}, 'no fault of the kind "latencie". did you mean "latency"'),
-        ({"kind": "cut", "att": "in_answer"}, 'no key "att". did you mean "at"'),
-        ({"kind": "cut", "at": "in_anser"}, 'no value of "at". did you mean "in_answer"'),
+        ({"kind": "latencie"}, 'no fault of the kind "latencie"; did you mean "latency"'),
+        ({"kind": "cut", "att": "in_answer"}, 'no key "att"; did you mean "at"'),
+        ({"kind": "cut", "at": "in_anser"}, 'no value of "at"; did you mean "in_answer"'),
         ({"kind": "cut", "probability": "often"}, "'often' of \"probability\" does not fit"),
         ({"kind": "cut", "times": True}, 'True of "times" does not fit'),
         ("cut", "a fault is a mapping"),
