@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from engine.due import first_instants
-from engine.match import Matcher, Place, Watcher, Watches, poll_key, watched
-from engine.plugin import Poll
+from engine.match import Matcher, watched_by
 from engine.records import Changes, Drop, DueRecord, MemoryRecord, ProgramRecord, RuleRecord
 from engine.rules.model import Program, content_hash
 from engine.rules.program import is_off
 from engine.states import Snapshot
-from engine.values import Fact, Json
+from engine.values import Json
+from engine.watches import Place
 
 Contents = Mapping[Place, str]
 
@@ -35,7 +35,7 @@ def adoption(
     `rules` are the rules so far, `known` the triggers that listened before, `dues` the holds and schedules on disk,
     `off` the rules that somebody has switched off.
     """
-    watches = watched(listening(programs, off).values(), view)
+    watched = watched_by(listening(programs, off).values(), view)
     changes = Changes()
     for program in programs.values():
         before = rules.get(program.rule)
@@ -46,7 +46,8 @@ def adoption(
     wanted = contents_of((program.rule, program.body) for program in programs.values() if program.rule not in off)
     same = {place for place, content in wanted.items() if known.get(place) == content}
     forgotten = [key for key in matcher.remembered() if key[:2] not in same]
-    armed = _armed(matcher, watches, wanted.keys() - same, view)
+    fresh = [watched[place] for place in wanted.keys() - same if place in watched]
+    armed = [record for each in fresh for record in matcher.arm(each, view)]
     replaced = {(record.rule, record.trigger, record.subject) for record in armed}
     changes.put += armed
     changes.drop += [Drop(MemoryRecord, key) for key in forgotten if key not in replaced]
@@ -55,7 +56,7 @@ def adoption(
     gone = [row for row in holds if (row.data["rule"], row.data["trigger"]) not in same]
     changes.drop += [Drop(DueRecord, (row.key,)) for row in gone]
     schedules = {key: row for key, row in rows.items() if row.kind == "schedule"}
-    changes.add(first_instants(watches, schedules, view.now))
+    changes.add(first_instants(watched.values(), schedules, view))
     changes.drop += [Drop(RuleRecord, (rule,)) for rule in rules if rule not in programs]
     return changes
 
@@ -77,26 +78,3 @@ def contents_of(bodies: Iterable[tuple[str, Mapping[str, Json]]]) -> dict[Place,
 
 def _kept(program: Program, view: Snapshot) -> ProgramRecord:
     return ProgramRecord(program.hash, program.rule, program.body, program.file, program.line, program.text, view.now)
-
-
-def _armed(matcher: Matcher, watches: Watches, fresh: set[Place], view: Snapshot) -> list[MemoryRecord]:
-    """The memories of triggers that are new, by what is known already of what they watch."""
-    found = []
-    for watcher, poll in _polls(watches, view):
-        state = view.state(poll.entity)
-        if watcher.place not in fresh or state is None or not state.attributes:
-            continue
-        record = matcher.arm(watcher, Fact("poll", poll.subject, state.attributes, view.now), view)
-        if record is not None:
-            found.append(record)
-    return found
-
-
-def _polls(watches: Watches, view: Snapshot) -> list[tuple[Watcher, Poll]]:
-    found = []
-    for key in watches.polls:
-        for watcher in watches.channels["poll", key]:
-            for watch in watcher.use.plugin.watches(view):
-                if isinstance(watch, Poll) and poll_key(watch.request) == key:
-                    found.append((watcher, watch))
-    return found

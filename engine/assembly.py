@@ -19,11 +19,12 @@ from engine.journal.api import Journal, JournalError
 from engine.log import Log
 from engine.match import Matcher
 from engine.notices import Notices
-from engine.plugin import Action, Connection, Request
+from engine.plugin import Action, Connection, Request, Trigger
 from engine.poll import GIVEN_UP, Polls
 from engine.programs import Programs
 from engine.prune import Prune
 from engine.pulse import Pulse
+from engine.reactions import Reactions
 from engine.records import (
     Changes,
     CommandRecord,
@@ -45,8 +46,9 @@ from engine.runs.gate import SENDING, STOPPED, Gate
 from engine.settings import Keep
 from engine.settle import Settler, listing_entity, receipts_webhook
 from engine.states import States
-from engine.values import Fact, Json
+from engine.values import Fact, Json, SetState
 from engine.wake import Wake
+from engine.watches import watchers_of
 
 Part = Callable[[], Coroutine[Any, Any, bool]]
 
@@ -67,6 +69,7 @@ class Ports:
     log: Log
     connections: Mapping[str, Connection]
     actions: Mapping[str, type[Action]]
+    triggers: Mapping[str, type[Trigger]]
     rebuild: Callable[[ProgramRecord], Program]
     zone: tzinfo = UTC
     test_to: str | None = None
@@ -109,12 +112,13 @@ class Engine:
         self.notices = Notices(journal, clock, log)
         self._kept = Programs(journal, ports.rebuild, self.notices)
         gate = self.gate = Gate(ports.places, ports.zone)
-        means = Means(ports.actions, self._outward)
-        self.intake = Intake(journal, self.matcher, self.states, clock, ids, ports.zone, wakes.events, log)
+        means = Means(ports.actions, ports.triggers, self._outward)
+        self.reactions = Reactions(journal, self.matcher, self.states, wakes.events, wakes.inbox, log)
+        self.intake = Intake(journal, self.reactions, self.states, clock, ids, ports.zone, log)
         self.executor = Executor(
             journal,
             self.matcher,
-            self.states,
+            self.reactions,
             clock,
             means,
             self.intake.view,
@@ -134,13 +138,11 @@ class Engine:
         self.settler = Settler(
             journal,
             ports.connections,
-            self.matcher,
+            self.reactions,
             self.states,
             self.intake.view,
             clock,
             ids,
-            wakes.events,
-            wakes.inbox,
             wakes.effects,
             self.notices,
             log,
@@ -148,11 +150,11 @@ class Engine:
         self.due = Due(
             journal,
             self.matcher,
+            self.reactions,
             self.intake,
             clock,
             ids,
             ports.alarm,
-            wakes.events,
             wakes.inbox,
             wakes.effects,
             self.settler.wake,
@@ -163,12 +165,11 @@ class Engine:
 
     def _join(self) -> None:
         """What one part has to tell another goes by a wake or one of these."""
-        for part in (self.executor, self.effects, self.intake, self.settler):
-            part.on_dues = self.due.wake.say
+        self.effects.on_dues = self.due.wake.say
+        self.reactions.on_dues = self.due.wake.say
+        self.reactions.on_watches = self.polls.wake.say
         self.effects.on_unsure = self.settler.wake.sweep
         self.intake.on_failure = self.notices.journal_failed
-        for source in (self.executor, self.intake):
-            source.on_states = self._states_changed
 
     async def start(self) -> None:
         """Takes up what the journal holds, before any book is adopted."""
@@ -176,6 +177,7 @@ class Engine:
         self.states.load(await journal.entities())
         await self._load_gate()
         self.matcher.load(await journal.memories())
+        await self._load_waits()
         await self.notices.load()
         unsure = await self.effects.recover()
         if unsure:
@@ -304,6 +306,13 @@ class Engine:
         await self.polls.finish()
         await self.settler.finish()
 
+    async def _load_waits(self) -> None:
+        """Runs that waited for a trigger when the engine stopped go on waiting."""
+        for record in await self.ports.journal.waits():
+            program = await self._kept.find(record.program)
+            if program is not None:
+                self.matcher.wait(watchers_of(record, program, self.ports.triggers), self.intake.view())
+
     async def _load_gate(self) -> None:
         """Counts what has left lately, so that a restart gives nobody more than the limits do."""
         since = self.ports.clock.now() - max(WINDOWS.values())
@@ -344,11 +353,7 @@ class Engine:
 
     async def _set(self, entity: str, state: str) -> None:
         """Changes the state of an entity of the engine's own; rules may watch it."""
-        known, now = self.states.get(entity), self.ports.clock.now()
-        record = self.states.changed(entity, state, {}, now)
-        if record is not None:
-            moved: Json = {"from": known.state if known else None, "to": state, "attributes": {}}
-            await self.intake.take(("state", entity), Fact("state", entity, moved, now), record)
+        await self.intake.set(SetState(entity, state))
 
     async def _watch_job(self, job: str) -> None:
         entity = f"job.{job}"
@@ -400,8 +405,10 @@ class Engine:
         return contents_of(bodies.items())
 
     def _tell_faults(self) -> None:
-        for (rule, _), fault in self.matcher.watches.faults.items():
-            self.ports.log.error("a trigger watches nothing", rule=rule, reason=fault)
+        for watched in self.matcher.watches.all():
+            if watched.fault:
+                rule = watched.watcher.program.rule
+                self.ports.log.error("a trigger watches nothing", rule=rule, reason=watched.fault)
 
     def _outward(self, request: Request) -> Request:
         connection = self.ports.connections.get(request.connection)
@@ -411,8 +418,3 @@ class Engine:
             request = connection.redirected(request, self.ports.test_to)
         limits = connection.limits(request) if connection is not None and request.changes_world else ()
         return replace(request, limits=(*request.limits, *limits)) if limits else request
-
-    def _states_changed(self) -> None:
-        self.matcher.refresh(self.intake.view())
-        self._tell_faults()
-        self.polls.wake.say()

@@ -108,6 +108,7 @@ class Daemon:
             log=self.log,
             connections=self._connections,
             actions=registry.actions,
+            triggers=registry.triggers,
             rebuild=self._rebuilt,
             zone=self.settings.zone,
             test_to=self.settings.test_to if self.settings.sending == "test" else None,

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine.clock import Alarm, Clock, Ids
+from engine.entity import change
 from engine.intake import Intake
 from engine.journal.api import Journal
+from engine.later import changes_of
 from engine.log import Log
-from engine.match import Matcher, Watches, schedule_key
-from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, EventRecord, Expect, InboxRecord, Update
-from engine.values import Fact
+from engine.match import Matcher, Reaction, instants
+from engine.reactions import Reactions
+from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, Expect, InboxRecord, Update
+from engine.states import Heard, Snapshot, heard
+from engine.values import Fact, SetState
 from engine.wake import Wake
+from engine.watches import Watched
 
 BATCH = 500
+IN_TURN = frozenset(("schedule", "later"))
+"""What these decide on changes with each of them."""
+WAIT_SCHEDULES = "schedule/wait/"
 LOOK_UP = timedelta(minutes=2)
 """How long a look-up of an unsure send may take before it is made again."""
 
@@ -29,11 +37,11 @@ class Due:
         self,
         journal: Journal,
         matcher: Matcher,
+        reactions: Reactions,
         intake: Intake,
         clock: Clock,
         ids: Ids,
         alarm: Alarm,
-        events: Wake[EventRecord],
         inbox: Wake[InboxRecord],
         effects: Wake[EffectRecord],
         settles: Wake[DueRecord],
@@ -41,11 +49,11 @@ class Due:
     ) -> None:
         self._journal = journal
         self._matcher = matcher
+        self._reactions = reactions
         self._intake = intake
         self._clock = clock
         self._ids = ids
         self._alarm = alarm
-        self._events = events
         self._inbox = inbox
         self._effects = effects
         self._settles = settles
@@ -57,6 +65,7 @@ class Due:
             "effect": self._effect,
             "cooldown": self._cooldown,
             "schedule": self._schedule,
+            "later": self._later,
             "settle": self._settle,
         }
 
@@ -64,10 +73,10 @@ class Due:
         """Does everything that is due now; false when nothing was."""
         self.wake.take()
         rows = await self._journal.due_before(self._clock.now(), BATCH)
-        schedules = [row for row in rows if row.kind == "schedule"]  # what they decide on changes with each
-        await asyncio.gather(*[self._kinds[row.kind](row) for row in rows if row.kind != "schedule"])
-        for row in schedules:
-            await self._schedule(row)
+        in_turn = [row for row in rows if row.kind in IN_TURN]
+        await asyncio.gather(*[self._kinds[row.kind](row) for row in rows if row.kind not in IN_TURN])
+        for row in in_turn:
+            await self._kinds[row.kind](row)
         if len(rows) == BATCH:
             self.wake.say()
         self._alarm.at("due", await self._journal.next_due(), self.wake.say)
@@ -80,9 +89,9 @@ class Due:
             self._inbox.say(message)
 
     async def _hold(self, row: DueRecord) -> None:
-        event = self._matcher.held(row, self._intake.view())
-        if await self._once(row, Changes(put=[event] if event is not None else [])) and event is not None:
-            self._events.say(event)
+        view = self._intake.view()
+        reaction = self._matcher.held(row, view)
+        await self._reacted(row, Changes(), [reaction] if reaction is not None else [], view)
 
     async def _effect(self, row: DueRecord) -> None:
         """What waited is queued again in the same commit, so that a sweep finds it whatever happens next."""
@@ -111,22 +120,44 @@ class Due:
             await self._once(row, Changes())
             return
         watcher, schedule = found
-        after = max(row.at, self._clock.now())
-        following = schedule.calendar.next_after(after)
+        view = self._intake.view()
+        following = schedule.calendar.next_after(max(row.at, view.now))
         fact = Fact("due", schedule.key, {"at": row.at.astimezone(UTC).isoformat()}, row.at)
         changes = Changes(put=[row._replace(at=following)] if following is not None else [])
-        reactions = self._matcher.decide(("due", row.key), fact, self._intake.view())
+        reactions = self._reactions.to([Heard(("due", row.key), fact, view.frozen())], changes, view)
+        if await self._reacted(row, changes, reactions, view, keep=following is not None):
+            self._log.debug("schedule", rule=watcher.program.rule, at=row.at, next=following)
+
+    async def _later(self, row: DueRecord) -> None:
+        """What an action put off to this time, such as the end of a timer."""
+        view, changes = self._intake.view(), Changes()
+        depth, cause = row.data.get("depth", 0), row.data.get("cause", "")
+        facts = []
+        for each in changes_of(row):
+            if isinstance(each, SetState):
+                moved = change(each, view, changes, depth, cause)
+                facts += [moved] if moved is not None else []
+            else:
+                told = Fact("event", each.event_type, each.data, view.now, depth=depth, cause=cause)
+                facts.append(heard(told, view.frozen()))
+        if not await self._reacted(row, changes, self._reactions.to(facts, changes, view), view):
+            self.wake.say()
+
+    async def _reacted(
+        self, row: DueRecord, changes: Changes, reactions: list[Reaction], view: Snapshot, keep: bool = False
+    ) -> bool:
+        """Commits what the rules make of a due row, together with its end."""
         for reaction in reactions:
             changes.add(reaction.changes)
         is_written = False
         try:
-            is_written = await self._once(row, changes, keep=following is not None)
+            is_written = await self._once(row, changes, keep)
         finally:
             if not is_written:
-                await self._matcher.recall(reactions, self._journal.get)
+                await self._reactions.lost(reactions)
         if is_written:
-            self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
-            self._log.debug("schedule", rule=watcher.program.rule, at=row.at, next=following)
+            self._reactions.written(reactions, changes, view)
+        return is_written
 
     async def _once(self, row: DueRecord, changes: Changes, keep: bool = False) -> bool:
         """Commits what the row sets off, together with its end, if it stands as it was read."""
@@ -136,20 +167,20 @@ class Due:
         return isinstance(await self._journal.commit(changes), Done)
 
 
-def first_instants(watches: Watches, rows: Mapping[str, DueRecord], now: datetime) -> Changes:
+def first_instants(watched: Iterable[Watched], rows: Mapping[str, DueRecord], view: Snapshot) -> Changes:
     """Brings the schedules' due rows in line with the rules: new ones begin, those of removed triggers end.
 
-    A row in the past stays: it was missed while the daemon was down, and fires now, once.
+    A row in the past stays: it was missed while the daemon was down, and fires now, once. Rows of runs that wait for a
+    trigger are their own affair.
     """
+    wanted = {key: row for each in watched for key, row in instants(each, view).items()}
     changes = Changes()
-    for key, (watcher, schedule) in watches.schedules.items():
+    for key, due in wanted.items():
         row = rows.get(key)
-        if row is not None and row.at <= now:
-            continue
-        at = schedule.calendar.next_after(now)
-        if at is not None and (row is None or row.at != at):
-            changes.put.append(DueRecord(schedule_key(watcher, schedule), "schedule", at, {}))
-    changes.drop += [Drop(DueRecord, (key,)) for key in rows if key not in watches.schedules]
+        if (row is None or row.at > view.now) and due is not None and (row is None or row.at != due.at):
+            changes.put.append(due)
+    gone = (key for key in rows if key not in wanted and not key.startswith(WAIT_SCHEDULES))
+    changes.drop += [Drop(DueRecord, (key,)) for key in gone]
     return changes
 
 

@@ -12,16 +12,17 @@ from engine.journal.rows import RowError, form_of
 from engine.log import LEVELS, Log
 from engine.match import Matcher, Reaction
 from engine.programs import Programs
+from engine.reactions import Reactions
 from engine.records import (
     Changes,
     Done,
     Drop,
     DueRecord,
     EffectRecord,
-    EntityRecord,
     EventRecord,
     Expect,
     InboxRecord,
+    MemoryRecord,
     RunRecord,
 )
 from engine.rules.model import Program
@@ -30,7 +31,7 @@ from engine.runs.caps import clock_time
 from engine.runs.course import Course, Means
 from engine.runs.gate import SEND_BY, Gate
 from engine.runs.retry import dropped
-from engine.states import Snapshot, States
+from engine.states import Snapshot
 from engine.wake import Wake
 
 DEEPEST = 3
@@ -49,7 +50,7 @@ class Executor:
         self,
         journal: Journal,
         matcher: Matcher,
-        states: States,
+        reactions: Reactions,
         clock: Clock,
         means: Means,
         view: Callable[[], Snapshot],
@@ -62,7 +63,7 @@ class Executor:
     ) -> None:
         self._journal = journal
         self._matcher = matcher
-        self._states = states
+        self._reactions = reactions
         self._clock = clock
         self._means = means
         self._view = view
@@ -81,8 +82,6 @@ class Executor:
         self._started: dict[str, RunRecord] = {}
         self._resting: dict[str, DueRecord] = {}
         self._queued: set[Lane] | None = None
-        self.on_states: Callable[[], None] = lambda: None
-        self.on_dues: Callable[[], None] = lambda: None
 
     async def work(self) -> bool:
         """Does what there is to do now; false when there was nothing."""
@@ -291,6 +290,8 @@ class Executor:
         course.changes.add(other.changes)
         course.effects += other.effects
         course.facts += other.facts
+        course.waits += other.waits
+        course.left += other.left
         course.says += other.says
         course.joined.append(other.run)
         course.abandoned |= other.abandoned
@@ -321,14 +322,12 @@ class Executor:
 
     def _completed(self, course: Course) -> list[Reaction]:
         """Adds what the run's facts set off, and the intents of its effects, to the run's own commit."""
-        view = self._view() if course.facts else course.view
-        reactions = [
-            reaction
-            for fact in course.facts
-            for reaction in self._matcher.decide((fact.kind, fact.subject), fact, view)
-        ]
-        for reaction in reactions:
-            course.changes.add(reaction.changes)
+        reactions = self._reactions.joined(course.facts, course.changes, course.view)
+        for waiting in course.waits:
+            course.changes.put.append(waiting.record)
+            course.changes.add(self._matcher.entering(waiting.watchers, course.view))
+        for over in course.left:
+            course.changes.add(self._matcher.leaving(over))
         course.effects = [self._intent(effect) for effect in course.effects]
         course.changes.put += course.effects
         return reactions
@@ -351,7 +350,7 @@ class Executor:
         self._inbox.sweep()
         self._events.sweep()
         with suppress(JournalError):  # a memory that cannot be read again is found to differ when it is next written
-            await self._matcher.recall(reactions, self._journal.get)
+            await self._reactions.lost(reactions)
 
     def _is_spoilt(self, course: Course, error: BaseException) -> bool:
         """Whether the journal refuses what one run holds; that run ends with the next batch, the others go on."""
@@ -371,18 +370,20 @@ class Executor:
                 self._log.info("run ended", rule=run.rule, run=run.id, outcome=run.outcome, reason=run.reason)
         for say in course.says:
             getattr(self._log, say.level if say.level in LEVELS else "info")(say.message, rule=course.run.rule)
-        for reaction in reactions:
-            if reaction.fault:
-                self._log.error("a trigger failed", rule=reaction.watcher.program.rule, reason=reaction.fault)
         self._effects.say(*course.effects)
-        self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
-        entities = [record for record in course.changes.put if isinstance(record, EntityRecord)]
-        for record in entities:
-            self._states.take(record)
-        if entities:
-            self.on_states()
-        if any(isinstance(record, DueRecord) for record in course.changes.put):
-            self.on_dues()
+        self._waits_changed(course)
+        self._reactions.written(reactions, course.changes, course.view)
+
+    def _waits_changed(self, course: Course) -> None:
+        """From now on the run hears what it waits for, and nothing that it does not wait for any more."""
+        for over in course.left:
+            self._matcher.ended(over)
+        if course.waits:
+            self._matcher.learn([record for record in course.changes.put if isinstance(record, MemoryRecord)])
+        for waiting in course.waits:
+            self._matcher.wait(waiting.watchers, course.view)
+        if course.waits or course.left:
+            self._reactions.on_watches()
 
     def _remember(self, run: RunRecord) -> None:
         self._hot.pop(run.id, None)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Generic, TypeVar, overload
+from typing import Any, Final, Generic, Protocol, TypeVar, overload
 
 from engine.problem import near
 from engine.values import DURATION_UNITS, EXAMPLE_PHONE, Json, duration
@@ -251,6 +252,47 @@ def listing(kind: Kind[T]) -> Kind[list[T]]:
     return Kind(f"a list of {kind.says}", {"type": "array", "items": kind.schema}, read)
 
 
+class Rendering(Protocol):
+    """What works templates out: a view."""
+
+    def render(self, value: Json, variables: Mapping[str, Json] | None = None, *, strict: bool = False) -> Json: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Late(Generic[T]):
+    """A value of a trigger that may be a template, worked out when the trigger decides and not when it is read."""
+
+    kind: Kind[T]
+    written: Json
+
+    def read(self, view: Rendering, variables: Mapping[str, Json] | None = None) -> T:
+        """The value now. Raises ValueError, and whatever a template that fails raises."""
+        return self.kind.read(view.render(self.written, variables, strict=True))
+
+
+def late(kind: Kind[T]) -> Kind[Late[T]]:
+    """A value, or a template of it that is worked out whenever it is needed."""
+
+    def read(value: Json) -> Late[T]:
+        if not _has_template(value):
+            kind.read(value)
+        return Late(kind, value)
+
+    return Kind(kind.says, {**kind.schema, LATE: True}, read)
+
+
+LATE: Final = "late"
+
+
+def _has_template(value: Json) -> bool:
+    """Whether a template stands anywhere in a value; the grammar of templates is no affair of fields."""
+    if isinstance(value, dict):
+        return any(_has_template(part) for part in value.values())
+    if isinstance(value, list):
+        return any(_has_template(part) for part in value)
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
 class Field(Generic[T]):
     """One key of a block: its kind, whether it may be left out, and what it is for."""
 
@@ -271,6 +313,11 @@ class Field(Generic[T]):
     def required(self) -> bool:
         """Whether the key must be given."""
         return self.default is MISSING
+
+    @property
+    def is_late(self) -> bool:
+        """Whether a template for it is worked out by the block itself, when it needs the value."""
+        return bool(self.kind.schema.get(LATE))
 
     def value_when_left_out(self) -> Any:
         """The default, as an object of the block's own."""

@@ -7,74 +7,35 @@ the one that it was decided on; a caller whose commit fails brings the mirror ba
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
-from engine.plugin import Facts, Poll, Request, Schedule, States, Watch, Webhook
-from engine.records import Changes, Drop, DueRecord, EventRecord, Expect, MemoryRecord
-from engine.rules.model import Program, TriggerUse, content_hash
+from engine.plugin import Poll, Schedule, Trigger
+from engine.records import Changes, Drop, DueRecord, EventRecord, Expect, InboxRecord, MemoryRecord, WaitRecord
+from engine.rules.model import Program, TriggerUse
 from engine.scope import Scope, TemplateProblem
-from engine.states import Snapshot
-from engine.values import Decision, Fact, Fire, Hold, Json, Nothing
+from engine.states import Channel, Snapshot
+from engine.values import Decision, Fact, Fire, Hold, Json, Nothing, SetState
+from engine.watches import Place, Waiting, Watched, Watcher, Watches, asked, schedule_key
 
-Channel = tuple[str, str]
-Place = tuple[str, str]
 Lookup = Callable[[type[MemoryRecord], tuple[str, str, str]], Awaitable[MemoryRecord | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Watcher:
-    """A trigger of a rule, as it watches one channel."""
-
-    program: Program
-    use: TriggerUse
-
-    @property
-    def place(self) -> Place:
-        """The rule and the trigger's key: the name of this trigger for ever."""
-        return self.program.rule, self.use.key
-
-
-@dataclass(slots=True)
-class SharedPoll:
-    """One question to a connection, asked for every rule that needs its answer, at the smallest of their paces."""
-
-    key: str
-    request: Request
-    every: timedelta
-    subject: str
-    entity: str
-
-
-@dataclass(frozen=True, slots=True)
 class Reaction:
-    """What one trigger made of one fact; `fault` says how a plugin failed that could make nothing of it."""
+    """What one trigger made of one fact: an event of its rule, or a message for the run that waits for it.
+
+    `sets` is the state that a sensor takes on. `fault` says how a plugin failed that could make nothing of it.
+    """
 
     watcher: Watcher
     decision: Decision
     changes: Changes
     event: EventRecord | None = None
+    message: InboxRecord | None = None
     dedupe: str | None = None
+    sets: SetState | None = None
     fault: str = ""
-
-
-@dataclass(slots=True)
-class Watches:
-    """Everything that the rules of a book watch."""
-
-    channels: dict[Channel, list[Watcher]] = field(default_factory=dict)
-    prefixes: dict[str, list[Watcher]] = field(default_factory=dict)
-    polls: dict[str, SharedPoll] = field(default_factory=dict)
-    schedules: dict[str, tuple[Watcher, Schedule]] = field(default_factory=dict)
-    webhooks: dict[str, frozenset[str]] = field(default_factory=dict)
-    faults: dict[Place, str] = field(default_factory=dict)
-
-    def listen(self, channel: Channel, watcher: Watcher) -> None:
-        """Adds a watcher to a channel, once."""
-        watchers = self.channels.setdefault(channel, [])
-        if watcher not in watchers:
-            watchers.append(watcher)
 
 
 class Matcher:
@@ -82,126 +43,216 @@ class Matcher:
 
     def __init__(self) -> None:
         self.watches = Watches()
-        self._programs: tuple[Program, ...] = ()
-        self._memories: dict[tuple[str, str, str], Json] = {}
+        self._programs: dict[str, Program] = {}
+        self._subjects: dict[Place, dict[str, Json]] = {}
+        self._waits: dict[Waiting, list[Place]] = {}
         self.on_fact: Callable[[Fact], None] = lambda fact: None
 
     def load(self, memories: Iterable[MemoryRecord]) -> None:
         """Takes what the journal holds as the triggers' memories."""
-        self._memories = {(record.rule, record.trigger, record.subject): record.data for record in memories}
+        self._subjects = {}
+        self.learn(memories)
 
     def attach(self, programs: Iterable[Program], view: Snapshot) -> None:
-        """Listens for these programs from now on, and for no others."""
-        self._programs = tuple(programs)
-        self.refresh(view)
+        """Listens for these programs from now on, and for no others; runs that wait go on waiting."""
+        self._programs = {program.rule: program for program in programs}
+        for watched in list(self.watches.all()):
+            if watched.watcher.waiting is None:
+                self.watches.remove(watched.watcher.place)
+        for program in self._programs.values():
+            for use in program.triggers:
+                self.watches.add(asked(Watcher(program, use), view))
 
-    def refresh(self, view: Snapshot) -> None:
-        """Asks every trigger again what it watches, because something that it read has changed."""
-        self.watches = watched(self._programs, view)
+    def wait(self, watchers: Iterable[Watcher], view: Snapshot) -> None:
+        """Listens for the triggers that a run waits for."""
+        for watcher in watchers:
+            if watcher.waiting is not None:
+                self._waits.setdefault(watcher.waiting, []).append(watcher.place)
+            self.watches.add(asked(watcher, view))
 
-    def watchers(self, channel: Channel) -> list[Watcher]:
-        """Who listens to a channel; those to a state's prefix and to everything of a kind included."""
-        kind, subject = channel
-        found = list(self.watches.channels.get(channel, ()))
-        found += [other for other in self.watches.channels.get((kind, "*"), ()) if other not in found]
-        if kind == "state":
-            for prefix, watchers in self.watches.prefixes.items():
-                if subject.startswith(prefix):
-                    found += [other for other in watchers if other not in found]
+    def ended(self, waiting: Waiting) -> None:
+        """Nobody waits for these triggers any more."""
+        for place in self._waits.pop(waiting, ()):
+            self.watches.remove(place)
+            self._subjects.pop(place, None)
+
+    def leaving(self, waiting: Waiting) -> Changes:
+        """What to write when a wait is over: nothing of it stays."""
+        changes = Changes(drop=[Drop(WaitRecord, (waiting.run, waiting.token))])
+        for place in self._waits.get(waiting, ()):
+            for subject in self._subjects.get(place, {}):
+                changes.drop.append(Drop(MemoryRecord, (*place, subject)))
+                changes.drop.append(Drop(DueRecord, (hold_key(*place, subject),)))
+            watched = self.watches.watched(place)
+            changes.drop += [Drop(DueRecord, (key,)) for key in (_schedules(watched) if watched else ())]
+        return changes
+
+    def entering(self, watchers: Iterable[Watcher], view: Snapshot) -> Changes:
+        """What to write when a run begins to wait: what is known already, and when its calendars are due next."""
+        changes = Changes()
+        for watcher in watchers:
+            watched = asked(watcher, view)
+            changes.put += self.arm(watched, view)
+            changes.put += [row for row in instants(watched, view).values() if row is not None]
+        return changes
+
+    def refresh(self, entity: str, view: Snapshot, *, only_attributes: bool = False) -> list[Watched]:
+        """Asks the triggers again that read this entity to say what they watch; gives those that say otherwise."""
+        found = []
+        for before in self.watches.readers(entity, only_attributes=only_attributes):
+            watched = asked(before.watcher, view)
+            if watched.watches != before.watches or watched.fault != before.fault:
+                found.append(watched)
+            self.watches.add(watched)
         return found
+
+    def rescheduled(self, entity: str, view: Snapshot) -> Changes:
+        """What to write because a calendar depends on an entity that has changed."""
+        changes = Changes()
+        for before in self.watches.readers(entity):
+            rows = dict.fromkeys(_schedules(before))
+            if before.is_template or not (rows or before.read):
+                continue
+            watched = asked(before.watcher, view)
+            if watched.watches == before.watches:
+                continue
+            for key, row in {**rows, **instants(watched, view)}.items():
+                if row is None:
+                    changes.drop.append(Drop(DueRecord, (key,)))
+                else:
+                    changes.put.append(row)
+        return changes
 
     def decide(self, channel: Channel, fact: Fact, view: Snapshot) -> list[Reaction]:
         """What each trigger that listens makes of the fact."""
         self.on_fact(fact)
-        return [self._react(watcher, fact, view) for watcher in self.watchers(channel)]
+        return [self._react(watcher, fact, view) for watcher in self.watches.watchers(channel)]
 
-    def arm(self, watcher: Watcher, fact: Fact, view: Snapshot) -> MemoryRecord | None:
-        """What a newly loaded trigger will remember of what is known already; it does not fire for the past."""
-        decision, _ = _decided(watcher, None, fact, view)
-        return MemoryRecord(*watcher.place, fact.subject, decision.memory) if decision.memory is not None else None
+    def hears(self, channel: Channel) -> bool:
+        """Whether anybody listens to a channel."""
+        return bool(self.watches.watchers(channel))
+
+    def arm(self, watched: Watched, view: Snapshot) -> list[MemoryRecord]:
+        """What a newly loaded trigger remembers of what is known already; it does not fire for the past."""
+        watcher = watched.watcher
+        found: dict[str, Json] = dict(_attached(watcher, view))
+        for watch in watched.watches:
+            state = view.state(watch.entity) if isinstance(watch, Poll) else None
+            if isinstance(watch, Poll) and state is not None and state.attributes:
+                fact = Fact("poll", watch.subject, state.attributes, view.now)
+                found[watcher.use.plugin.subject_of(fact)] = _decided(watcher, None, fact, view)[0].memory
+        return [
+            MemoryRecord(*watcher.place, subject, memory) for subject, memory in found.items() if memory is not None
+        ]
 
     def remembered(self) -> list[tuple[str, str, str]]:
         """Of what there is a memory: rule, trigger and subject."""
-        return list(self._memories)
+        return [(*place, subject) for place, subjects in self._subjects.items() for subject in subjects]
 
     def learn(self, memories: Iterable[MemoryRecord], forgotten: Iterable[tuple[str, str, str]] = ()) -> None:
         """Takes memories along that were committed by themselves."""
         for key in forgotten:
-            self._memories.pop(key, None)
+            self._forget(key)
         for record in memories:
-            self._memories[record.rule, record.trigger, record.subject] = record.data
+            self._subjects.setdefault((record.rule, record.trigger), {})[record.subject] = record.data
 
     async def recall(self, reactions: Iterable[Reaction], lookup: Lookup) -> None:
         """Remembers what is on disk again, after these reactions were not written; `lookup` reads the journal."""
-        for key in {expect.key for reaction in reactions for expect in reaction.changes.expect}:
-            self._memories.pop(key, None)
+        expects = [expect for reaction in reactions for expect in reaction.changes.expect]
+        for key in {expect.key for expect in expects if expect.record is MemoryRecord}:
+            self._forget(key)
             record = await lookup(MemoryRecord, key)
             self.learn([record] if record is not None else [])
 
-    def held(self, row: DueRecord, view: Snapshot) -> EventRecord | None:
-        """The event of a hold that has lasted; None when its trigger is gone."""
+    def held(self, row: DueRecord, view: Snapshot) -> Reaction | None:
+        """What becomes of a hold that has lasted; None when its trigger is gone."""
         data = row.data
-        for program in self._programs:
-            for use in program.triggers:
-                if (program.rule, use.key) == (data["rule"], data["trigger"]):
-                    fire = Fire(data["fire"], data["key"])
-                    return _event(Watcher(program, use), fire, view, data.get("depth", 0), data.get("cause", ""))
-        return None
+        watched = self.watches.watched((data["rule"], data["trigger"]))
+        if watched is None:
+            return None
+        fire = Fire(data["fire"], data["key"])
+        decision = Decision(None, fire, "it has lasted as long as `for` asks")
+        depth, cause = data.get("depth", 0), data.get("cause", "")
+        return self._fired(watched.watcher, decision, fire, Changes(), view, depth, cause)
 
     def _react(self, watcher: Watcher, fact: Fact, view: Snapshot) -> Reaction:
-        rule, trigger = watcher.place
-        memory = self._memories.get((rule, trigger, fact.subject))
+        subject = watcher.use.plugin.subject_of(fact)
+        place = watcher.place
+        memory = self._subjects.get(place, {}).get(subject)
         decision, fault = _decided(watcher, memory, fact, view)
-        changes = self._remembering((rule, trigger, fact.subject), memory, decision.memory)
+        changes = self._remembering((*place, subject), memory, decision.memory)
         verdict = decision.verdict
-        hold = hold_key(rule, trigger, fact.subject)
+        hold = hold_key(*place, subject)
         if isinstance(verdict, Fire):
-            event = _event(watcher, verdict, view, fact.depth, fact.cause)
-            changes.put.append(event)
-            return Reaction(watcher, decision, changes, event, _dedupe(watcher, verdict, event, view), fault)
+            return self._fired(watcher, decision, verdict, changes, view, fact.depth, fact.cause, fault)
         if isinstance(verdict, Hold):
-            held: dict[str, Json] = {
-                "rule": rule,
-                "trigger": trigger,
-                "fire": dict(verdict.fire.data),
-                "key": verdict.fire.key,
-            }
-            held |= {"depth": fact.depth, "cause": fact.cause}
+            held: dict[str, Json] = {"rule": place[0], "trigger": place[1]}
+            held |= {"fire": dict(verdict.fire.data), "key": verdict.fire.key, "depth": fact.depth, "cause": fact.cause}
             changes.put.append(DueRecord(hold, "hold", view.after(verdict.lasting), held))
         elif isinstance(verdict, Nothing) and verdict.cancels:
             changes.drop.append(Drop(DueRecord, (hold,)))
-        return Reaction(watcher, decision, changes, fault=fault)
+        sets = verdict if isinstance(verdict, SetState) else None
+        return Reaction(watcher, decision, changes, sets=sets, fault=fault)
+
+    def _fired(
+        self,
+        watcher: Watcher,
+        decision: Decision,
+        fire: Fire,
+        changes: Changes,
+        view: Snapshot,
+        depth: int,
+        cause: str,
+        fault: str = "",
+    ) -> Reaction:
+        data = _told(watcher.use, fire)
+        if watcher.waiting is not None:
+            run, token = watcher.waiting.run, watcher.waiting.token
+            message = InboxRecord(view.ids.row_id(), run, token, "trigger", data)
+            changes.put.append(message)
+            return Reaction(watcher, decision, changes, message=message, fault=fault)
+        program = watcher.program
+        row = view.ids.row_id()
+        key = watcher.use.key
+        event = EventRecord(row, program.rule, program.hash, key, fire.key, data, view.now, "new", depth, cause)
+        changes.put.append(event)
+        return Reaction(watcher, decision, changes, event, None, _dedupe(watcher, fire, event, view), None, fault)
 
     def _remembering(self, key: tuple[str, str, str], before: Json, memory: Json) -> Changes:
         if memory is None or memory == before:
             return Changes()
-        self._memories[key] = memory
+        self._subjects.setdefault(key[:2], {})[key[2]] = memory
         held = None if before is None else {"data": before}
         return Changes(expect=[Expect(MemoryRecord, key, held)], put=[MemoryRecord(*key, memory)])
 
-
-def watched(programs: Iterable[Program], view: Snapshot) -> Watches:
-    """What these programs watch now."""
-    watches = Watches()
-    for program in programs:
-        for use in program.triggers:
-            try:
-                wanted = use.plugin.watches(view)
-            except Exception as error:  # one trigger's mistake must not keep the other rules from watching
-                watches.faults[program.rule, use.key] = f"the trigger {use.name} failed: {error!r}"
-                continue
-            for watch in wanted:
-                _listen(watches, Watcher(program, use), watch)
-    return watches
+    def _forget(self, key: tuple[Any, ...]) -> None:
+        subjects = self._subjects.get((key[0], key[1]))
+        if subjects is not None:
+            subjects.pop(key[2], None)
+            if not subjects:
+                del self._subjects[key[0], key[1]]
 
 
-def _decided(watcher: Watcher, memory: Json, fact: Fact, view: Snapshot) -> tuple[Decision, str]:
-    """The trigger's decision; a plugin that fails decides nothing, and its fault is told."""
-    try:
-        return watcher.use.plugin.decide(memory, fact, view), ""
-    except Exception as error:  # one trigger's mistake must not keep the fact from the others
-        fault = f"the trigger {watcher.use.name} failed: {type(error).__name__}: {error}"
-        return Decision(memory, Nothing(), fault), fault
+def watched_by(programs: Iterable[Program], view: Snapshot) -> dict[Place, Watched]:
+    """What the triggers of these programs watch now."""
+    watchers = (Watcher(program, use) for program in programs for use in program.triggers)
+    return {watcher.place: asked(watcher, view) for watcher in watchers}
+
+
+def instants(watched: Watched, view: Snapshot) -> dict[str, DueRecord | None]:
+    """The due rows of a trigger's calendars, by name; None where a calendar has ended."""
+    found: dict[str, DueRecord | None] = {}
+    for watch in watched.watches:
+        if isinstance(watch, Schedule):
+            key = schedule_key(watched.watcher, watch)
+            at = watch.calendar.next_after(view.now)
+            found[key] = DueRecord(key, "schedule", at, {}) if at is not None else None
+    return found
+
+
+def _schedules(watched: Watched) -> list[str]:
+    """The names of the due rows of a trigger's calendars."""
+    return [schedule_key(watched.watcher, watch) for watch in watched.watches if isinstance(watch, Schedule)]
 
 
 def hold_key(rule: str, trigger: str, subject: str) -> str:
@@ -209,46 +260,28 @@ def hold_key(rule: str, trigger: str, subject: str) -> str:
     return f"hold/{rule}/{trigger}/{subject}"
 
 
-def schedule_key(watcher: Watcher, schedule: Schedule) -> str:
-    """The name of the due row of a schedule's next instant."""
-    rule, trigger = watcher.place
-    return f"schedule/{rule}/{trigger}/{schedule.key}"
+def _attached(watcher: Watcher, view: Snapshot) -> Mapping[str, Json]:
+    try:
+        return watcher.use.plugin.attach(view.with_variables(watcher.use.given))
+    except Exception:  # a plugin's mistake: it remembers nothing, and says so when it decides
+        return {}
 
 
-def poll_key(request: Request) -> str:
-    """The same for two polls that ask the same question."""
-    return content_hash([request.connection, request.operation, request.body])
+def _decided(watcher: Watcher, memory: Json, fact: Fact, view: Snapshot) -> tuple[Decision, str]:
+    """The trigger's decision; a plugin that fails decides nothing, and its fault is told."""
+    plugin: Trigger = watcher.use.plugin
+    try:
+        return plugin.decide(memory, fact, view.with_variables(watcher.use.given)), ""
+    except TemplateProblem as problem:
+        return Decision(memory, Nothing(), f"a template failed: {problem}"), f"a template failed: {problem}"
+    except Exception as error:  # one trigger's mistake must not keep the fact from the others
+        fault = f"the trigger {watcher.use.name} failed: {type(error).__name__}: {error}"
+        return Decision(memory, Nothing(), fault), fault
 
 
-def _listen(watches: Watches, watcher: Watcher, watch: Watch) -> None:
-    if isinstance(watch, Poll):
-        key = poll_key(watch.request)
-        watches.listen(("poll", key), watcher)
-        shared = watches.polls.get(key)
-        if shared is None:
-            watches.polls[key] = SharedPoll(key, watch.request, watch.every, watch.subject, watch.entity)
-        else:
-            shared.every = min(shared.every, watch.every)
-    elif isinstance(watch, Schedule):
-        key = schedule_key(watcher, watch)
-        watches.listen(("due", key), watcher)
-        watches.schedules[key] = (watcher, watch)
-    elif isinstance(watch, Webhook):
-        watches.listen(("webhook", watch.id), watcher)
-        watches.webhooks[watch.id] = watches.webhooks.get(watch.id, frozenset()) | watch.methods
-    elif isinstance(watch, Facts):
-        watches.listen((watch.kind, watch.subject), watcher)
-    elif isinstance(watch, States):
-        for entity in watch.entities:
-            if entity.endswith("."):
-                watches.prefixes.setdefault(entity, []).append(watcher)
-            else:
-                watches.listen(("state", entity), watcher)
-
-
-def _event(watcher: Watcher, fire: Fire, view: Snapshot, depth: int, cause: str) -> EventRecord:
-    use = watcher.use
-    data: dict[str, Any] = {
+def _told(use: TriggerUse, fire: Fire) -> dict[str, Any]:
+    """What a template sees as `trigger` (semantics section 3, common fields)."""
+    return {
         "id": use.id or str(use.index),
         "idx": str(use.index),
         "alias": use.alias or None,
@@ -256,9 +289,6 @@ def _event(watcher: Watcher, fire: Fire, view: Snapshot, depth: int, cause: str)
         "description": use.alias or use.name,
         **fire.data,
     }
-    program = watcher.program
-    row_id = view.ids.row_id()
-    return EventRecord(row_id, program.rule, program.hash, use.key, fire.key, data, view.now, "new", depth, cause)
 
 
 def _dedupe(watcher: Watcher, fire: Fire, event: EventRecord, view: Snapshot) -> str | None:

@@ -77,12 +77,14 @@ from engine.field import (
     Field,
     FieldError,
     Kind,
+    Late,
     Misread,
     choice,
     default,
     either,
     inside,
     integer,
+    late,
     listing,
     many,
     optional,
@@ -101,6 +103,7 @@ from engine.values import (
     FireEvent,
     Hold,
     Json,
+    Later,
     Level,
     Limit,
     NotFound,
@@ -121,7 +124,7 @@ from engine.values import (
     masked,
 )
 
-Plan: TypeAlias = Request | SetState | Say | FireEvent
+Plan: TypeAlias = Request | SetState | Later | Say | FireEvent
 
 
 class View(Protocol):
@@ -136,6 +139,10 @@ class View(Protocol):
     def state(self, entity: str) -> State | None: ...
 
     def entities(self, prefix: str) -> Sequence[State]: ...
+
+    def render(self, value: Json, variables: Mapping[str, Json] | None = None, *, strict: bool = False) -> Json:
+        """The value with every template in it worked out. One that fails raises, which fails the decision or plan."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +185,19 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """Changes of these entities; a name that ends with `.` means all entities that begin so."""
+    """Changes of these entities; a name that ends with `.` means all entities that begin so, an empty one all."""
 
     entities: tuple[str, ...]
 
 
-Watch: TypeAlias = Poll | Schedule | Webhook | Facts | States
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Changes of whatever this template reads, and, where it asks for the time, the start of each minute."""
+
+    template: str
+
+
+Watch: TypeAlias = Poll | Schedule | Webhook | Facts | States | Reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,17 +242,27 @@ class Action(Block):
 class Trigger(Block):
     """One kind of occasion on which a rule runs; see the module's text.
 
-    `gives` says what `trigger` holds when it fires, by dotted name ("job.id"); what lies below a name is free.
+    `gives` says what `trigger` holds when it fires, by dotted name ("job.id"); what lies below a name is free. `knows`
+    are the names that templates of its `late` fields may read besides.
     """
 
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[Example, ...]] = ()
     gives: ClassVar[Mapping[str, str]] = {}
+    knows: ClassVar[tuple[str, ...]] = ()
 
     def watches(self, view: View) -> list[Watch]:
         """What to wake for; asked again when an entity that it read changes."""
         raise NotImplementedError
+
+    def subject_of(self, fact: Fact) -> str:
+        """Of what the fact tells: memory and holds are kept for each; by default the fact's own subject."""
+        return fact.subject
+
+    def attach(self, view: View) -> Mapping[str, Json]:
+        """What is remembered of each subject when the trigger is loaded, by what is known then; nothing by default."""
+        return {}
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
         """What the fact means; `memory` is None for a subject not seen before."""
@@ -356,6 +380,8 @@ __all__ = [
     "Hold",
     "Json",
     "Kind",
+    "Late",
+    "Later",
     "Level",
     "Limit",
     "Misread",
@@ -367,6 +393,7 @@ __all__ = [
     "Plan",
     "Poll",
     "Problem",
+    "Reads",
     "Receipt",
     "Refused",
     "Request",
@@ -392,6 +419,7 @@ __all__ = [
     "either",
     "inside",
     "integer",
+    "late",
     "listing",
     "many",
     "masked",

@@ -10,12 +10,13 @@ from engine.clock import Alarm, Clock
 from engine.intake import Intake
 from engine.journal.api import JournalError
 from engine.log import Log
-from engine.match import Matcher, SharedPoll
+from engine.match import Matcher
 from engine.notices import Notices
 from engine.plugin import Connection, Operation
 from engine.states import States
-from engine.values import Accepted, Fact, Json, Outcome, Refused, Unsure, Waiting
+from engine.values import Accepted, Fact, Json, Outcome, Refused, SetState, Unsure, Waiting
 from engine.wake import Wake
+from engine.watches import SharedPoll
 
 AT_ONCE = 32
 STALLED = timedelta(days=7)
@@ -137,27 +138,20 @@ class Polls:
     async def _answered(self, poll: SharedPoll, answer: Json) -> None:
         now = self._clock.now()
         known = self._states.get(poll.entity)
-        changed = self._states.changed(poll.entity, answer.get("state", "known"), answer, now)
-        if changed is None and known is not None and now - known.updated > STALLED:
+        state = answer.get("state", "known")
+        is_same = known is not None and (known.state, known.attributes) == (state, answer)
+        if is_same and known is not None and now - known.updated > STALLED:
             await self._gone(poll, "stalled", f"{poll.entity} has not moved for 7 days; it is not watched any more")
             return
         fact = Fact("poll", poll.subject, answer, now)
-        for reason in await self._intake.take(("poll", poll.key), fact, changed):
+        for reason in await self._intake.take(("poll", poll.key), fact, SetState(poll.entity, state, answer)):
             self._log.debug("poll", subject=poll.subject, reason=reason)
-        if changed is not None:
+        if not is_same:
             await self._notices.clear(f"{poll.entity}/")
-            await self._moved(poll, known.state if known else None, changed.state, answer)
-
-    async def _moved(self, poll: SharedPoll, before: str | None, after: str, attributes: Json) -> None:
-        fact = Fact("state", poll.entity, {"from": before, "to": after, "attributes": attributes}, self._clock.now())
-        if self._matcher.watchers(("state", poll.entity)):
-            await self._intake.take(("state", poll.entity), fact)
 
     async def _gone(self, poll: SharedPoll, state: str, text: str) -> None:
         known = self._states.get(poll.entity)
         attributes = dict(known.attributes) if known else {}
-        changed = self._states.changed(poll.entity, state, attributes, self._clock.now())
-        if changed is not None:
-            await self._intake.take(("poll", ""), Fact("poll", poll.subject, None, self._clock.now()), changed)
+        if known is None or known.state != state:
+            await self._intake.set(SetState(poll.entity, state, attributes))
             await self._notices.report(f"{poll.entity}/{state}", f"job-{state}", text)
-            await self._moved(poll, known.state if known else None, state, attributes)

@@ -164,6 +164,20 @@ class MemoryRecord(NamedTuple):
     data: Json
 
 
+class WaitRecord(NamedTuple):
+    """A run that waits for a trigger: the leaf's token, and its triggers in canonical form, templates worked out.
+
+    `variables` are what templates of these triggers may read.
+    """
+
+    run: str
+    token: str
+    rule: str
+    program: str
+    triggers: Json
+    variables: Json
+
+
 class EntityRecord(NamedTuple):
     """A named value with a state."""
 
@@ -172,6 +186,16 @@ class EntityRecord(NamedTuple):
     attributes: Json
     changed: datetime
     updated: datetime
+
+
+class HistoryRecord(NamedTuple):
+    """How an entity stood from `at` on; `id` sorts by the time it was made."""
+
+    entity: str
+    id: str
+    at: datetime
+    state: str
+    attributes: Json
 
 
 class ProblemRecord(NamedTuple):
@@ -209,7 +233,9 @@ _describe(EffectRecord, ("op_id",), ("body", "shown", "answer", "limits", "caps"
 _describe(InboxRecord, ("id",), ("data",))
 _describe(DueRecord, ("key",), ("data",))
 _describe(MemoryRecord, ("rule", "trigger", "subject"), ("data",))
+_describe(WaitRecord, ("run", "token"), ("triggers", "variables"))
 _describe(EntityRecord, ("entity",), ("attributes",))
+_describe(HistoryRecord, ("entity", "id"), ("attributes",))
 _describe(ProblemRecord, ("key",))
 _describe(CommandRecord, ("id",), ("data",))
 
@@ -224,7 +250,9 @@ RECORDS: tuple[type[Any], ...] = (
     InboxRecord,
     DueRecord,
     MemoryRecord,
+    WaitRecord,
     EntityRecord,
+    HistoryRecord,
     ProblemRecord,
     CommandRecord,
 )

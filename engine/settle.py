@@ -11,23 +11,21 @@ from engine.clock import Clock, Ids
 from engine.effects import SEND_BY, request_of
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
-from engine.match import Matcher
 from engine.notices import Notices
 from engine.plugin import Connection, Operation
+from engine.reactions import Reactions
 from engine.records import (
     Changes,
     Done,
     Drop,
     DueRecord,
     EffectRecord,
-    EventRecord,
     Expect,
-    InboxRecord,
     SeenRecord,
     Update,
 )
 from engine.runs.retry import ended, settle_key
-from engine.states import Snapshot, States
+from engine.states import Snapshot, States, heard
 from engine.values import Arrived, CannotTell, Fact, NotFound, OtherSend, Receipt, Settlement, masked
 from engine.wake import Wake
 
@@ -58,26 +56,22 @@ class Settler:
         self,
         journal: Journal,
         connections: Mapping[str, Connection],
-        matcher: Matcher,
+        reactions: Reactions,
         states: States,
         view: Callable[[], Snapshot],
         clock: Clock,
         ids: Ids,
-        events: Wake[EventRecord],
-        inbox: Wake[InboxRecord],
         effects: Wake[EffectRecord],
         notices: Notices,
         log: Log,
     ) -> None:
         self._journal = journal
         self._connections = connections
-        self._matcher = matcher
+        self._reactions = reactions
         self._states = states
         self._view = view
         self._clock = clock
         self._ids = ids
-        self._events = events
-        self._inbox = inbox
         self._effects = effects
         self._notices = notices
         self._log = log
@@ -85,7 +79,6 @@ class Settler:
         self.wake: Wake[DueRecord] = Wake(keep=lambda row: True)
         self._queue: deque[DueRecord] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.on_dues: Callable[[], None] = lambda: None
 
     @property
     def under_way(self) -> int:
@@ -285,20 +278,16 @@ class Settler:
     async def _write(self, changes: Changes, fact: Fact | None) -> bool:
         """Commits, together with what the rules make of the fact."""
         view = self._view()
-        reactions = self._matcher.decide((fact.kind, fact.subject), fact, view) if fact is not None else []
-        for reaction in reactions:
-            changes.add(reaction.changes)
+        facts = [heard(fact, view.frozen())] if fact is not None else []
+        reactions = self._reactions.joined(facts, changes, view)
         is_written = False
         try:
             is_written = isinstance(await self._journal.commit(changes), Done)
         finally:
             if not is_written:
-                await self._matcher.recall(reactions, self._journal.get)
+                await self._reactions.lost(reactions)
         if is_written:
-            self._inbox.say(*[record for record in changes.put if isinstance(record, InboxRecord)])
-            self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
-            if any(isinstance(record, DueRecord) for record in changes.put):
-                self.on_dues()
+            self._reactions.written(reactions, changes, view)
         return is_written
 
     async def _recount(self) -> None:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple, TypeAlias
 
 from engine.clock import Ids
 from engine.records import EntityRecord
-from engine.values import Json, State
+from engine.scope import Scope
+from engine.values import Fact, Json, State
 
+Channel: TypeAlias = tuple[str, str]
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class States:
-    """The current state of every entity; a mirror of what the journal holds."""
+    """The current state of every entity; a mirror of what the journal holds.
+
+    `of_rules` tells how rules and scripts stand, which are entities too: their states are not kept as rows.
+    """
 
     def __init__(self, records: Iterable[EntityRecord] = ()) -> None:
         self._states: dict[str, State] = {}
+        self.of_rules: Callable[[str], State | None] = lambda entity: None
+        self.rules: Callable[[], Iterable[str]] = tuple
         self.load(records)
 
     def load(self, records: Iterable[EntityRecord]) -> None:
@@ -26,15 +34,16 @@ class States:
 
     def get(self, entity: str) -> State | None:
         """The entity's state, or None when there is no such entity."""
-        return self._states.get(entity)
+        return self._states.get(entity) or self.of_rules(entity)
 
     def below(self, prefix: str) -> list[State]:
         """All entities whose name begins with `prefix`, by name."""
-        return [self._states[name] for name in sorted(self._states) if name.startswith(prefix)]
+        names = {name for name in (*self._states, *self.rules()) if name.startswith(prefix)}
+        return [state for name in sorted(names) if (state := self.get(name)) is not None]
 
     def changed(self, entity: str, state: str, attributes: Mapping[str, Json], now: datetime) -> EntityRecord | None:
         """The record of this change, or None when the entity stands so already. Changes nothing itself."""
-        before = self._states.get(entity)
+        before = self.get(entity)
         if before is not None and before.state == state and before.attributes == attributes:
             return None
         since = before.changed if before is not None and before.state == state else now
@@ -44,15 +53,71 @@ class States:
         """Holds the record as the entity's state from now on."""
         self._states[record.entity] = State(*record)
 
+    def drop(self, entity: str) -> None:
+        """The entity is there no more."""
+        self._states.pop(entity, None)
+
+
+class Overlay(States):
+    """States with changes on top that are not committed yet."""
+
+    def __init__(self, below: States | None = None) -> None:
+        super().__init__()
+        self._below = below or States()
+        self._gone: set[str] = set()
+        self.of_rules = self._below.of_rules
+        self.rules = self._below.rules
+
+    def get(self, entity: str) -> State | None:
+        if entity in self._gone:
+            return None
+        return self._states.get(entity) or self._below.get(entity)
+
+    def below(self, prefix: str) -> list[State]:
+        found = {state.entity: state for state in self._below.below(prefix)}
+        found |= {name: state for name, state in self._states.items() if name.startswith(prefix)}
+        return [found[name] for name in sorted(found) if name not in self._gone]
+
+    def take(self, record: EntityRecord) -> None:
+        self._gone.discard(record.entity)
+        super().take(record)
+
+    def drop(self, entity: str) -> None:
+        super().drop(entity)
+        self._gone.add(entity)
+
+    def as_now(self) -> Overlay:
+        """A copy in which later changes do not show."""
+        copy = Overlay(self._below)
+        copy._states = dict(self._states)
+        copy._gone = set(self._gone)
+        return copy
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a decision may read: time, zone, states, ids. Nothing in it changes while the decision is taken."""
+    """What a decision may read: time, zone, states, ids. Nothing in it changes while the decision is taken.
+
+    `variables` are what its templates see beside what they are handed.
+    """
 
     now: datetime
     zone: tzinfo
     ids: Ids
-    states: States = field(default_factory=States)
+    states: Overlay = field(default_factory=Overlay)
+    variables: Mapping[str, Json] = field(default_factory=dict)
+
+    def with_variables(self, variables: Mapping[str, Json]) -> Snapshot:
+        """The same, with these variables for templates."""
+        return replace(self, variables=variables) if variables else self
+
+    def render(self, value: Json, variables: Mapping[str, Json] | None = None, *, strict: bool = False) -> Json:
+        """The value with every template in it worked out. Raises TemplateProblem."""
+        return Scope({**self.variables, **(variables or {})}, self).render(value, strict=strict)
+
+    def frozen(self) -> Snapshot:
+        """The same, in which later changes do not show."""
+        return replace(self, states=self.states.as_now())
 
     def after(self, wait: timedelta) -> datetime:
         """The time when this has passed; a wait that no calendar holds lasts to the end of time."""
@@ -65,3 +130,16 @@ class Snapshot:
     def entities(self, prefix: str) -> Sequence[State]:
         """All entities whose name begins with `prefix`."""
         return self.states.below(prefix)
+
+
+class Heard(NamedTuple):
+    """A fact, on which channel it came, and how everything stood when it did."""
+
+    channel: Channel
+    fact: Fact
+    view: Snapshot
+
+
+def heard(fact: Fact, view: Snapshot) -> Heard:
+    """A fact on its own channel."""
+    return Heard((fact.kind, fact.subject), fact, view)

@@ -62,10 +62,13 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a trigger made of a fact: its new memory for this subject, the verdict, and why in words."""
+    """What a trigger made of a fact: its new memory for this subject, the verdict, and why in words.
+
+    The verdict of a sensor is the state that it takes on.
+    """
 
     memory: Json
-    verdict: Fire | Hold | Nothing
+    verdict: Fire | Hold | Nothing | SetState
     reason: str
 
 
@@ -104,11 +107,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class SetState:
-    """A change of an entity's state, made by an action of the engine itself."""
+    """A change of an entity's state, made by an action of the engine itself; None as state removes the entity."""
 
     entity: str
-    state: str
+    state: str | None
     attributes: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """These changes happen at a time; of two with the same `key` the later one counts, None takes it back."""
+
+    key: str
+    at: datetime | None
+    then: tuple[SetState | FireEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +258,30 @@ class State:
     attributes: Mapping[str, Json]
     changed: datetime
     updated: datetime
+
+
+def state_object(state: State | None) -> Json:
+    """An entity as rules see it in `trigger.from_state` and `trigger.to_state`; times are ISO text."""
+    if state is None:
+        return None
+    return {
+        "entity_id": state.entity,
+        "state": state.state,
+        "attributes": dict(state.attributes),
+        "last_changed": state.changed.isoformat(),
+        "last_updated": state.updated.isoformat(),
+    }
+
+
+def moved(before: State | None, after: State | None, at: datetime, depth: int = 0, cause: str = "") -> Fact:
+    """The fact that an entity has changed, appeared or gone; at least one of the two is given.
+
+    Its data are {"entity_id", "from_state", "to_state"}, as in Home Assistant's `state` trigger.
+    """
+    found = after or before
+    assert found is not None
+    data = {"entity_id": found.entity, "from_state": state_object(before), "to_state": state_object(after)}
+    return Fact("state", found.entity, data, at, depth=depth, cause=cause)
 
 
 _DURATION = re.compile(r"(-?)(\d+):([0-5]?\d)(?::([0-5]?\d)(?:\.(\d+))?)?")

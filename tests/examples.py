@@ -19,6 +19,7 @@ from engine.plugin import (
     Json,
     Plan,
     Poll,
+    Reads,
     Request,
     Schedule,
     States,
@@ -102,7 +103,9 @@ def _fact(watch: Watch, data: Json) -> Fact:
         case Facts():
             return Fact(watch.kind, watch.subject, data, NOW)
         case States():
-            return Fact("state", watch.entities[0], data, NOW)
+            return Fact("state", data["entity_id"], data, NOW)
+        case Reads():
+            return Fact("state", (data or {}).get("entity_id", ""), data, NOW)
 
 
 def _unsaid(trigger: Trigger, told: Json, above: str = "") -> Iterator[str]:

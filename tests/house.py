@@ -95,6 +95,7 @@ class House:
             log=log or SilentLog(),
             connections=dict.fromkeys(names, self.outside),
             actions={**registry.actions, **(actions or {})},
+            triggers=registry.triggers,
             rebuild=rebuild or (lambda record: self.programs[record.hash]),
             zone=zone,
             test_to=test_to,

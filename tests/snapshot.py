@@ -7,6 +7,8 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from engine.plugin import State
+from engine.scope import Scope
+from engine.values import Json
 
 NOW = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -25,3 +27,6 @@ class Snapshot:
 
     def entities(self, prefix: str) -> Sequence[State]:
         return [state for name, state in self._states.items() if name.startswith(prefix)]
+
+    def render(self, value: Json, variables: Mapping[str, Json] | None = None, *, strict: bool = False) -> Json:
+        return Scope(variables or {}, self).render(value, strict=strict)

@@ -23,11 +23,11 @@ HOUSE = """
 2   registry judge secret settings
 3   rules/model rules/schema rules/blueprint rules/names rules/known rules/program
 3   rules/normalise rules/complaints rules/check rules/book
-4   scope states match conditions runs/limits runs/frames runs/course runs/calls runs/steps
+4   scope states entity later watches match conditions runs/limits runs/frames runs/course runs/calls runs/steps
 4   runs/modes runs/caps runs/gate runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer
 5   journal/sqlite journal/backup journal/postgres
-6   pulse notices notify programs prune forget intake poll due executor effects settle adopt cluster
+6   pulse notices notify programs prune forget reactions intake poll due executor effects settle adopt cluster
 7   assembly
 8   readiness tree web/* testing/* rehearsal reference
 9   daemon

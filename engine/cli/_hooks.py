@@ -36,14 +36,15 @@ def book_of(settings: Settings) -> Book:
 def hooks(settings: Settings, programs: Mapping[str, Program]) -> list[Hook]:
     """By id. The key is made when there is none. Raises ProblemError when it can be neither read nor made."""
     from engine.clock import SystemClock, SystemIds
-    from engine.match import watched
+    from engine.match import Matcher
     from engine.states import Snapshot
     from engine.web.key import webhook_key
     from engine.web.webhooks import hook_path
 
     clock = SystemClock()
-    watches = watched(programs.values(), Snapshot(clock.now(), settings.zone, SystemIds(clock)))
-    found = {**watches.webhooks, **_of_connections(settings)}
+    matcher = Matcher()
+    matcher.attach(programs.values(), Snapshot(clock.now(), settings.zone, SystemIds(clock)))
+    found = {**matcher.watches.webhooks, **_of_connections(settings)}
     folder = settings.state_file.parent
     try:
         key = webhook_key(folder) if found else b""

@@ -18,12 +18,14 @@ from engine.records import (
     EffectRecord,
     EntityRecord,
     EventRecord,
+    HistoryRecord,
     InboxRecord,
     MemoryRecord,
     ProblemRecord,
     RuleRecord,
     RunRecord,
     StepRecord,
+    WaitRecord,
 )
 
 R = TypeVar("R")
@@ -84,8 +86,20 @@ class Journal(Protocol):
         """What every trigger remembers."""
         ...
 
+    async def waits(self) -> list[WaitRecord]:
+        """The runs that wait for a trigger."""
+        ...
+
     async def entities(self) -> list[EntityRecord]:
         """All entities."""
+        ...
+
+    async def history(self, entity: str, since: datetime, limit: int) -> list[HistoryRecord]:
+        """How an entity stood from `since` on, oldest first."""
+        ...
+
+    async def old_history(self, before: datetime, limit: int) -> list[HistoryRecord]:
+        """What is older than this, oldest first."""
         ...
 
     async def rules(self) -> list[RuleRecord]:

@@ -23,12 +23,14 @@ from engine.records import (
     EntityRecord,
     EventRecord,
     Expect,
+    HistoryRecord,
     InboxRecord,
     MemoryRecord,
     ProblemRecord,
     RuleRecord,
     RunRecord,
     StepRecord,
+    WaitRecord,
 )
 
 R = TypeVar("R")
@@ -119,8 +121,19 @@ class MemoryJournal:
     async def memories(self) -> list[MemoryRecord]:
         return list(self._all(MemoryRecord))
 
+    async def waits(self) -> list[WaitRecord]:
+        return list(self._all(WaitRecord))
+
     async def entities(self) -> list[EntityRecord]:
         return list(self._all(EntityRecord))
+
+    async def history(self, entity: str, since: datetime, limit: int) -> list[HistoryRecord]:
+        found = [each for each in self._all(HistoryRecord) if each.entity == entity and each.at >= since]
+        return _first(limit, sorted(found, key=lambda each: (each.at, each.id)))
+
+    async def old_history(self, before: datetime, limit: int) -> list[HistoryRecord]:
+        found = [each for each in self._all(HistoryRecord) if each.at < before]
+        return _first(limit, sorted(found, key=lambda each: (each.at, each.id)))
 
     async def rules(self) -> list[RuleRecord]:
         return list(self._all(RuleRecord))

@@ -33,12 +33,14 @@ from engine.records import (
     EffectRecord,
     EntityRecord,
     EventRecord,
+    HistoryRecord,
     InboxRecord,
     MemoryRecord,
     ProblemRecord,
     RuleRecord,
     RunRecord,
     StepRecord,
+    WaitRecord,
 )
 
 R = TypeVar("R")
@@ -160,8 +162,17 @@ class SqliteJournal:
     async def memories(self) -> list[MemoryRecord]:
         return self._list("memories")
 
+    async def waits(self) -> list[WaitRecord]:
+        return self._list("waits")
+
     async def entities(self) -> list[EntityRecord]:
         return self._list("entities")
+
+    async def history(self, entity: str, since: datetime, limit: int) -> list[HistoryRecord]:
+        return self._list("history", entity=entity, since=to_micros(since), limit=limit)
+
+    async def old_history(self, before: datetime, limit: int) -> list[HistoryRecord]:
+        return self._list("old_history", before=to_micros(before), limit=limit)
 
     async def rules(self) -> list[RuleRecord]:
         return self._list("rules")

@@ -20,7 +20,7 @@ from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.rules.names import Names
 from engine.rules.normalise import NO_DEVICES, Draft, normalised, rules_in
-from engine.rules.program import body_of, plain, program, rendered
+from engine.rules.program import body_of, fields_of, plain, program, rendered, trigger_variables
 from engine.rules.schema import (
     CONDITION_KINDS,
     DEVICE_KINDS,
@@ -179,6 +179,7 @@ class _Rule:
         self.told = Complaints(draft, source, known)
         self.id, self.named_by = self._identity()
         self.plugins: dict[int, Trigger] = {}
+        self.given: Mapping[str, Json] = {}
 
     def _identity(self) -> tuple[str, str]:
         """The rule's id and the key that gave it."""
@@ -209,7 +210,10 @@ class _Rule:
                 message = f'this rule has no id, and none can be made from the alias "{shown(alias)}"'
             self.told.fault(Fault((), "rule-without-name", message, remedy=remedy))
         self.told.block(RuleKeys, body, ())
-        names = self._triggers(body.get("triggers"))
+        given = Names().limited()
+        self.told.variables(body.get("trigger_variables"), ("trigger_variables",), given)
+        self.given = self._given(given)
+        names = self._triggers(body.get("triggers"), given)
         self.told.variables(body.get("variables"), ("variables",), names)
         self.told.templates(body.get("per"), ("per",), names)
         self.told.templates(body.get("valid_for"), ("valid_for",), names)
@@ -218,8 +222,23 @@ class _Rule:
         self._steps(body.get("actions"), ("actions",), names)
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
 
-    def _triggers(self, triggers: Json) -> Names:
-        """Judges the triggers; the names that they give to the rest of the rule."""
+    def _given(self, names: Names) -> Mapping[str, Json]:
+        """The values of `trigger_variables`, which are worked out once, when the rule is read."""
+        given = self.draft.body.get("trigger_variables")
+        if not isinstance(given, dict) or self.told.fatal:
+            return {}
+        try:
+            return trigger_variables({"trigger_variables": plain(given)})
+        except TemplateProblem as error:
+            fault = Fault(("trigger_variables",), "template-fails", error.message, error.expected, error.remedy)
+            self.told.fault(fault)
+            return {}
+
+    def _triggers(self, triggers: Json, given: Names) -> Names:
+        """Judges the triggers; the names that they give to the rest of the rule.
+
+        `given` are the names that the templates of triggers may read, and the rest of the rule as well.
+        """
         plugins = []
         own: set[str] = set()
         for index, trigger in _elements(triggers):
@@ -233,17 +252,17 @@ class _Rule:
             self.told.variables(trigger.get("variables"), (*at, "variables"), names)
             self.told.templates(trigger.get("dedupe"), (*at, "dedupe"), names)
             own |= names.roots
-            self._switch(trigger.get("enabled"), (*at, "enabled"))
-            self._trigger(index, plugin, trigger["with"], (*at, "with"))
-        return Names.of_triggers(plugins).with_names(*own)
+            self._switch(trigger.get("enabled"), (*at, "enabled"), given)
+            self._trigger(index, plugin, trigger["with"], (*at, "with"), given)
+        return Names.of_triggers(plugins).with_names(*own, *given.roots)
 
-    def _switch(self, enabled: Json, at: Path) -> None:
+    def _switch(self, enabled: Json, at: Path, given: Names) -> None:
         """Whether a trigger is on is worked out once, when the rule is read."""
         before = len(self.told.problems)
-        self.told.templates(enabled, at, Names().limited())
+        self.told.templates(enabled, at, given)
         if len(self.told.problems) == before:
             try:
-                rendered(enabled)
+                rendered(enabled, self.given)
             except TemplateProblem as error:
                 remedy = error.remedy or "a template of a trigger is worked out when the rule is read; mend it"
                 self.told.fault(Fault(at, "template-fails", error.message, error.expected, remedy))
@@ -254,15 +273,18 @@ class _Rule:
             self._unknown("trigger", name, (*at, "trigger"), self.known.registry.triggers, LATER_TRIGGERS)
         return plugin
 
-    def _trigger(self, index: int, plugin: type[Trigger], values: dict[str, Json], at: Path) -> None:
-        """A trigger's own fields; its templates are worked out now, once."""
+    def _trigger(self, index: int, plugin: type[Trigger], values: dict[str, Json], at: Path, given: Names) -> None:
+        """A trigger's own fields; their templates are worked out now, once, but for those that it works out itself."""
         before = len(self.told.problems)
         self.told.block(plugin, values, at, beside=TriggerKeys)
-        self.told.templates(values, at, Names().limited())
+        for key, value in values.items():
+            is_late = key in plugin.fields() and plugin.fields()[key].is_late
+            names = Names.of_triggers([plugin]).with_names(*given.roots, *plugin.knows) if is_late else given
+            self.told.templates(value, (*at, key), names)
         if len(self.told.problems) > before:
             return
         try:
-            self.plugins[index] = plugin(rendered(plain(values)))
+            self.plugins[index] = plugin(fields_of(plugin, plain(values), self.given))
         except FieldError as error:
             for key, sentence in error.faults:
                 self.told.fault(_unusable((*at, key), sentence))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -21,7 +20,6 @@ from engine.template import Template, TemplateProblem, is_template
 from engine.values import Json, phones_masked
 
 _LONGEST_BLOCK = 60
-_CLOCK = re.compile(r"\b(now|utcnow|today_at|relative_time|time_since|time_until)\s*\(")
 
 
 class Complaints:
@@ -112,7 +110,7 @@ class Complaints:
             place = self._place_in(text, at, error.line, error.column, error.subject)
             self._add(Problem("bad-template", error.message, place, expected=error.expected, remedy=error.remedy))
             return
-        if names.is_limited and (clock := _CLOCK.search(text)):
+        if names.is_limited and (clock := template.clock):
             message = f"`{clock[1]}` cannot be asked here"
             remedy = "a template of a trigger is worked out once, when the rule is read; write a fixed value"
             before = text[: clock.start()]

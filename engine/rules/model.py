@@ -3,7 +3,7 @@
 A program's `body` is plain data, so that it can be kept in the journal and run again after a restart:
 
     {"id", "alias", "description", "mode", "max", "max_exceeded", "per", "valid_for", "cooldown", "max_sends",
-     "if_unsure", "variables",
+     "if_unsure", "variables", "trigger_variables",
      "triggers":   [{"trigger": name, "key", "id", "alias", "enabled", "variables", "with": {the plugin's fields}}],
      "conditions": [condition], "actions": [step], "on_error": [step]}
 
@@ -41,7 +41,10 @@ def content_hash(body: Json) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TriggerUse:
-    """A trigger as one rule uses it. `key` names it for ever: its `id`, else the hash of its content (decision 3)."""
+    """A trigger as one rule uses it. `key` names it for ever: its `id`, else the hash of its content (decision 3).
+
+    `given` are the variables that its own templates read: `trigger_variables`, or what a run knows that waits for it.
+    """
 
     key: str
     index: int
@@ -50,6 +53,7 @@ class TriggerUse:
     name: str
     plugin: Trigger
     variables: Mapping[str, Json]
+    given: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _LATER_FILE_KEYS = frozenset(
 )
 _LOGIC = ("and", "or", "not")
 _TRIGGER_KEYS = frozenset(TriggerKeys.fields())
-_LATER_RULE_KEYS = frozenset({"use_blueprint", "trigger_variables", "quiet_hours", "digest", "missed"})
+_LATER_RULE_KEYS = frozenset({"use_blueprint", "quiet_hours", "digest", "missed"})
 _OLD_STEP_KEYS = {
     "service": "action",
     "service_template": "action",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from engine.field import FieldError
+from engine.field import Block, FieldError
 from engine.plugin import Trigger
 from engine.problem import Problem, ProblemError
 from engine.records import ProgramRecord
@@ -34,15 +34,34 @@ def plain(value: Json) -> Json:
     return value
 
 
-def rendered(value: Json) -> Json:
-    """A trigger's fields with their templates worked out once: no variables, no clock. Raises TemplateProblem."""
+def rendered(value: Json, variables: Mapping[str, Json] | None = None) -> Json:
+    """Templates of a trigger, worked out once: no states, no clock. Raises TemplateProblem."""
     if isinstance(value, str):
-        return Template.parse(value).render({}, now=_EPOCH, zone=UTC, strict=True) if is_template(value) else value
+        if not is_template(value):
+            return value
+        return Template.parse(value).render(variables or {}, now=_EPOCH, zone=UTC, strict=True)
     if isinstance(value, dict):
-        return {key: rendered(part) for key, part in value.items()}
+        return {key: rendered(part, variables) for key, part in value.items()}
     if isinstance(value, list):
-        return [rendered(part) for part in value]
+        return [rendered(part, variables) for part in value]
     return value
+
+
+def fields_of(kind: type[Block], values: Mapping[str, Json], variables: Mapping[str, Json]) -> dict[str, Json]:
+    """A trigger's fields with their templates worked out, but for those that it works out itself when it decides."""
+    fields = kind.fields()
+    return {
+        key: value if key in fields and fields[key].is_late else rendered(value, variables)
+        for key, value in values.items()
+    }
+
+
+def trigger_variables(body: Mapping[str, Json]) -> dict[str, Json]:
+    """What the templates of a rule's triggers may read; each may read those before it. Raises TemplateProblem."""
+    found: dict[str, Json] = {}
+    for name, value in (body.get("trigger_variables") or {}).items():
+        found[name] = rendered(value, found)
+    return found
 
 
 def body_of(rule: Mapping[str, Json], name: str, registry: Registry, defaults: Mapping[str, Json]) -> dict[str, Json]:
@@ -105,7 +124,8 @@ def _with_keys(triggers: list[dict[str, Json]]) -> list[dict[str, Json]]:
 
 def program(body: dict[str, Json], plugins: Mapping[int, Trigger], file: str, line: int, text: str) -> Program:
     """The program of a body; `plugins` are its triggers by index."""
-    return Program(content_hash(body), body["id"], body["alias"], body, _uses(body, plugins), file, line, text)
+    uses = () if is_off(body) else _uses(body["triggers"], plugins, trigger_variables(body))
+    return Program(content_hash(body), body["id"], body["alias"], body, uses, file, line, text)
 
 
 def is_off(body: Mapping[str, Json]) -> bool:
@@ -113,10 +133,24 @@ def is_off(body: Mapping[str, Json]) -> bool:
     return str(body.get("initial_state", True)).strip().lower() in _FALSE
 
 
-def _uses(body: Mapping[str, Json], plugins: Mapping[int, Trigger]) -> tuple[TriggerUse, ...]:
-    """The triggers that are on, none where the rule is off; each keeps the index at which it is written."""
-    if is_off(body):
-        return ()
+def uses_of(
+    triggers: Sequence[Mapping[str, Json]], kinds: Mapping[str, type[Trigger]], given: Mapping[str, Json]
+) -> tuple[TriggerUse, ...]:
+    """The triggers that are on, made from their canonical form; `given` is what their templates may read.
+
+    Raises KeyError, FieldError and TemplateProblem where one cannot be made.
+    """
+    plugins = {}
+    for index, trigger in enumerate(triggers):
+        kind = kinds[trigger["trigger"]]
+        plugins[index] = kind(fields_of(kind, trigger["with"], given))
+    return _uses(triggers, plugins, given)
+
+
+def _uses(
+    triggers: Sequence[Mapping[str, Json]], plugins: Mapping[int, Trigger], given: Mapping[str, Json]
+) -> tuple[TriggerUse, ...]:
+    """The triggers that are on; each keeps the index at which it is written."""
     return tuple(
         TriggerUse(
             key=trigger["key"],
@@ -126,9 +160,10 @@ def _uses(body: Mapping[str, Json], plugins: Mapping[int, Trigger]) -> tuple[Tri
             name=trigger["trigger"],
             plugin=plugins[index],
             variables=trigger.get("variables", {}),
+            given=given,
         )
-        for index, trigger in enumerate(body["triggers"])
-        if str(rendered(trigger.get("enabled", True))).strip().lower() not in _FALSE
+        for index, trigger in enumerate(triggers)
+        if str(rendered(trigger.get("enabled", True), given)).strip().lower() not in _FALSE
     )
 
 
@@ -136,11 +171,7 @@ def program_from_record(record: ProgramRecord, registry: Registry) -> Program:
     """The program that a record keeps. Raises ProblemError when a plugin that it needs is gone or has changed."""
     body = record.body
     try:
-        plugins = {
-            index: registry.triggers[trigger["trigger"]](rendered(trigger["with"]))
-            for index, trigger in enumerate(body["triggers"])
-        }
-        triggers = _uses(body, plugins)
+        triggers = () if is_off(body) else uses_of(body["triggers"], registry.triggers, trigger_variables(body))
     except (KeyError, FieldError, TemplateProblem) as error:
         raise ProblemError(
             Problem(

@@ -68,6 +68,7 @@ class RuleKeys(Block):
     conditions = optional(CONDITIONS, "Only if all of these hold")
     actions = required(STEPS, "What the rule does, step by step")
     variables = optional(MAPPING, "Names for values, worked out when a trigger fires")
+    trigger_variables = optional(MAPPING, "Names for values that templates of the triggers may read")
     mode = optional(MODE, "What happens when the rule is still running")
     max = optional(integer(2, 100_000), "How many runs may wait or run at once")
     max_exceeded = optional(SILENCE, "How loud it is when a run is refused")
@@ -333,7 +334,7 @@ _NESTED: Mapping[str, dict[str, Json]] = {
 
 def _or_template(schema: Mapping[str, Json]) -> dict[str, Json]:
     """The schema, with a template standing for the value and for each element of it."""
-    kept = {key: value for key, value in schema.items() if key not in ("title", "literally", "help", "meant")}
+    kept = {key: value for key, value in schema.items() if key not in ("title", "literally", "help", "meant", "late")}
     if "items" in kept:
         kept["items"] = _or_template(kept["items"])
     alternatives = [_or_template(each) for each in kept.pop("anyOf")] if "anyOf" in kept else [kept]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from engine.entity import change
+from engine.later import kept_later, later_key
 from engine.plugin import DURATION, Action, FieldError, Request, integer
 from engine.records import Drop, DueRecord, EffectRecord
 from engine.runs.course import MESSAGE_VALID, REQUEST_VALID, Course, StepFailed, due_key
@@ -13,7 +15,7 @@ from engine.runs.frames import Frame, Wait
 from engine.runs.limits import kept as kept_limits
 from engine.runs.limits import limits_of
 from engine.scope import TemplateProblem
-from engine.values import FireEvent, Json, Limit, Say, SetState
+from engine.values import FireEvent, Json, Later, Limit, Say, SetState
 
 
 def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
@@ -67,19 +69,27 @@ def _planned(course: Course, step: Mapping[str, Json]) -> Action:
         raise StepFailed(f"{name}: {problem}") from None
 
 
-def _change(course: Course, plan: SetState | Say | FireEvent) -> None:
-    now = course.view.now
+def _change(course: Course, plan: SetState | Later | Say | FireEvent) -> None:
     if isinstance(plan, Say):
         course.says.append(plan)
     elif isinstance(plan, FireEvent):
         course.tell("event", plan.event_type, dict(plan.data))
+    elif isinstance(plan, Later):
+        later = kept_later(plan)
+        course.changes.drop = [each for each in course.changes.drop if each.key != (later_key(plan),)]
+        if later is None:
+            course.changes.put = [each for each in course.changes.put if not _is_due(each, later_key(plan))]
+            course.changes.drop.append(Drop(DueRecord, (later_key(plan),)))
+        else:
+            course.changes.put.append(later)
     else:
-        before = course.view.state(plan.entity)
-        record = course.view.states.changed(plan.entity, plan.state, plan.attributes, now)
-        if record is not None:
-            course.changes.put.append(record)
-            moved = {"from": before.state if before else None, "to": plan.state, "attributes": dict(plan.attributes)}
-            course.tell("state", plan.entity, moved)
+        moved = change(plan, course.view, course.changes, course.run.depth + 1, course.run.id)
+        if moved is not None:
+            course.facts.append(moved)
+
+
+def _is_due(record: object, key: str) -> bool:
+    return isinstance(record, DueRecord) and record.key == key
 
 
 def _ask(

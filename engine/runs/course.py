@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from engine.plugin import Action, Kind, Request
-from engine.records import Changes, DueRecord, EffectRecord, RunRecord, StepRecord
+from engine.plugin import Action, Kind, Request, Trigger
+from engine.records import Changes, DueRecord, EffectRecord, RunRecord, StepRecord, WaitRecord
 from engine.runs.frames import Body
 from engine.scope import Scope, TemplateProblem
-from engine.states import Snapshot
+from engine.states import Heard, Snapshot, heard
 from engine.values import Fact, FactKind, Json, Say
+from engine.watches import Waiting, Watcher
 
 T = TypeVar("T")
 
@@ -22,13 +23,14 @@ REQUEST_VALID = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a run has at hand besides its program: the actions by name, and where messages really go.
+    """What a run has at hand besides its program: the actions and triggers by name, and where messages really go.
 
     `outward` turns a planned request into the one to be made: the same, or, with `sending: test`, one to a number of
     one's own.
     """
 
     actions: Mapping[str, type[Action]]
+    triggers: Mapping[str, type[Trigger]] = field(default_factory=dict)
     outward: Callable[[Request], Request] = lambda request: request
 
 
@@ -59,10 +61,19 @@ class SequenceEnded(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class NewWait:
+    """A wait for triggers that a run begins: what is kept of it, and its triggers."""
+
+    record: WaitRecord
+    watchers: tuple[Watcher, ...]
+
+
 @dataclass(slots=True)
 class Course:
     """A run under way in `advance`. Step functions change `body` and add to the rest; nothing here touches the world.
 
+    `waits` are the waits for triggers that begin, `left` those that are over;
     `replaces` are runs that this one ends, `joined` runs whose changes have been added to these, `abandoned` the op_ids
     of effects that nobody waits for any more: those that have not left are to be dropped, for this `reason`.
     """
@@ -74,7 +85,9 @@ class Course:
     means: Means
     changes: Changes = field(default_factory=Changes)
     effects: list[EffectRecord] = field(default_factory=list)
-    facts: list[Fact] = field(default_factory=list)
+    facts: list[Heard] = field(default_factory=list)
+    waits: list[NewWait] = field(default_factory=list)
+    left: list[Waiting] = field(default_factory=list)
     says: list[Say] = field(default_factory=list)
     replaces: tuple[RunRecord, ...] = ()
     joined: list[RunRecord] = field(default_factory=list)
@@ -106,7 +119,7 @@ class Course:
     def tell(self, kind: FactKind, subject: str, data: Json) -> None:
         """Makes a fact of its own, one deeper than the run, for the rules that care."""
         fact = Fact(kind, subject, data, self.view.now, depth=self.run.depth + 1, cause=self.run.id)
-        self.facts.append(fact)
+        self.facts.append(heard(fact, self.view.frozen()))
 
     def note(self, path: str, kind: str, result: str, reason: str, detail: Json = None) -> None:
         """Adds one line to the trace."""

@@ -7,6 +7,7 @@ goes through `engine.template.operators` and `engine.template.functions`, which 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from functools import cached_property, lru_cache
@@ -21,6 +22,8 @@ from engine.template.sandbox import chunks, compiled, single_expression
 from engine.values import Json
 
 __all__ = ["DEFAULT", "Budget", "Read", "Template", "TemplateProblem", "is_template"]
+
+_CLOCK = re.compile(r"\b(now|utcnow|today_at|relative_time|time_since|time_until)\s*\(")
 
 
 def is_template(source: str) -> bool:
@@ -46,6 +49,11 @@ class Template:
     def names(self) -> frozenset[str]:
         """The paths of `reads`."""
         return frozenset(read.path for read in self.reads)
+
+    @cached_property
+    def clock(self) -> re.Match[str] | None:
+        """Where it asks for the time, by the function of that name; None where it does not."""
+        return _CLOCK.search(self.source)
 
     @staticmethod
     def parse(source: str) -> Template:

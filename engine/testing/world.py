@@ -32,7 +32,7 @@ from engine.testing.clock import START, CountedIds, VirtualAlarm, VirtualClock
 from engine.testing.stubs import STUBS, Answer, Behaviour, Call, Nowhere, StubAction, Stubs
 from engine.testing.told import Answered, Event, Message, Run, told_run
 from engine.tree import Tree, last_programs
-from engine.values import Fact, Json, State
+from engine.values import Fact, Json, SetState, State
 from engine.web.webhooks import WebhookApp, hook_path
 
 _KEY = bytes(32)
@@ -111,14 +111,9 @@ class World:
         if hasattr(self, "_tree"):
             self._tree.know(Known.of(self.settings))
 
-    async def set_state(self, entity: str, state: str, attributes: Mapping[str, Json] | None = None) -> None:
-        """Gives an entity this state, and tells the rules if that is new."""
-        before = self.engine.states.get(entity)
-        now = self.clock.now()
-        record = self.engine.states.changed(entity, state, attributes or {}, now)
-        if record is not None:
-            moved = {"from": before.state if before else None, "to": state, "attributes": dict(attributes or {})}
-            await self.engine.intake.take(("state", entity), Fact("state", entity, moved, now), record)
+    async def set_state(self, entity: str, state: str | None, attributes: Mapping[str, Json] | None = None) -> None:
+        """Gives an entity this state, and tells the rules if that is new; None takes the entity away."""
+        await self.engine.intake.set(SetState(entity, state, dict(attributes or {})))
         await self._settle()
 
     async def fire(self, event_type: str, data: Mapping[str, Json] | None = None) -> None:
@@ -267,6 +262,7 @@ class World:
             log=self.log,
             connections=self.connections,
             actions=self._actions,
+            triggers=self.settings.registry.triggers,
             rebuild=self._rebuilt,
             zone=self.settings.zone,
             test_to=self.settings.test_to if self.settings.sending == "test" else None,

@@ -6,8 +6,7 @@ import pytest
 
 from engine.journal.api import Journal, JournalError
 from engine.journal.memory import MemoryJournal
-from engine.records import EntityRecord
-from engine.values import Fact
+from engine.values import Fact, SetState
 from tests.engine.test_match import Counting, using
 from tests.house import START, FailingJournal, House, TestLog, acting
 
@@ -90,11 +89,10 @@ async def test_an_entity_is_written_with_the_fact_and_seen_at_once() -> None:
     house = House()
     await house.start()
     seen: list[str] = []
-    house.engine.intake.on_states = lambda: seen.append("changed")
+    house.engine.matcher.on_fact = lambda fact: seen.append(fact.kind)
     for state in ("running", "running", "finished"):
-        record = EntityRecord("job.a", state, {}, START, START)
-        await house.engine.intake.take(("poll", "x"), Fact("poll", "a", {}, START), record)
+        await house.engine.intake.take(("poll", "x"), Fact("poll", "a", {}, START), SetState("job.a", state))
     found = house.engine.states.get("job.a")
     assert found is not None
     assert found.state == "finished"
-    assert seen == ["changed", "changed"]
+    assert seen == ["poll", "state", "poll", "poll", "state"]

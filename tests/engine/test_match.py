@@ -120,7 +120,7 @@ async def test_a_trigger_remembers_over_a_restart() -> None:
 async def test_a_memory_that_was_not_written_is_not_kept_and_the_fact_decided_again() -> None:
     house = House()
     await house.start(using(Counting))
-    (place,) = [(watcher.place) for watcher in house.engine.matcher.watchers(("event", "tick"))]
+    (place,) = [(watcher.place) for watcher in house.engine.matcher.watches.watchers(("event", "tick"))]
     await house.fire("tick")
     await house.journal.commit(Changes(put=[MemoryRecord(*place, "tick", 10)]))
     await house.fire("tick")
@@ -164,11 +164,11 @@ async def test_an_entity_is_watched_by_name_and_by_prefix_once() -> None:
     house = House()
     await house.start(using(Watching))
     matcher = house.engine.matcher
-    assert len(matcher.watchers(("state", "job.j1"))) == 1
-    assert len(matcher.watchers(("state", "job.j2"))) == 1
-    assert matcher.watchers(("state", "sensor.y")) == []
-    assert len(matcher.watchers(("event", "tick"))) == 1
-    assert len(matcher.watchers(("event", "tock"))) == 1
+    assert len(matcher.watches.watchers(("state", "job.j1"))) == 1
+    assert len(matcher.watches.watchers(("state", "job.j2"))) == 1
+    assert matcher.watches.watchers(("state", "sensor.y")) == []
+    assert len(matcher.watches.watchers(("event", "tick"))) == 1
+    assert len(matcher.watches.watchers(("event", "tock"))) == 1
 
 
 async def test_a_hold_may_last_to_the_end_of_time_and_ends_when_the_value_leaves() -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from engine.records import EntityRecord
 from engine.scope import Scope, TemplateProblem
-from engine.states import Snapshot, States
+from engine.states import Overlay, Snapshot, States
 from engine.testing import CountedIds
 from tests.house import START
 
-ENTITIES = States([EntityRecord("sensor.x", "5", {"unit": "kg"}, START, START)])
+ENTITIES = Overlay(States([EntityRecord("sensor.x", "5", {"unit": "kg"}, START, START)]))
 
 
 def scope(**variables: Any) -> Scope:

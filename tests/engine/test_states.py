@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 
 from engine.records import EntityRecord
-from engine.states import END_OF_TIME, Snapshot, States
+from engine.states import END_OF_TIME, Overlay, Snapshot, States
 from engine.testing import CountedIds
 from tests.house import START
 
@@ -39,7 +39,7 @@ def test_asking_changes_nothing_and_taking_does() -> None:
 
 def test_entities_below_a_prefix_come_by_name() -> None:
     states = States(EntityRecord(name, "x", {}, START, START) for name in ("job.b", "sensor.a", "job.a"))
-    view = Snapshot(START, UTC, CountedIds(), states)
+    view = Snapshot(START, UTC, CountedIds(), Overlay(states))
     assert [state.entity for state in view.entities("job.")] == ["job.a", "job.b"]
     assert view.state("job.c") is None
 

@@ -24,13 +24,14 @@ LONG = 100
 ROWS = 10_000
 LONGEST = 0.06
 """Seconds that the upgrade below takes, about."""
+NEWEST = file.migrations()[-1].number
 STEPS = (
     Migration(
-        2,
+        NEWEST + 1,
         "ALTER TABLE seen ADD COLUMN note TEXT NOT NULL DEFAULT '';\nUPDATE seen SET note = hex(randomblob(200));\n",
     ),
     Migration(
-        3,
+        NEWEST + 2,
         "CREATE TABLE seen_now AS SELECT scope, key, at, note FROM seen;\nDROP TABLE seen;\n"
         "ALTER TABLE seen_now RENAME TO seen;\nUPDATE seen SET note = key;\n",
     ),

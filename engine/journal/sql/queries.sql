@@ -102,3 +102,15 @@ SELECT run.* FROM run INDEXED BY run_rule WHERE rule = :rule ORDER BY rowid DESC
 -- name: steps
 -- A run's trace.
 SELECT step.* FROM step WHERE run = :run ORDER BY seq;
+
+-- name: waits
+-- Which runs wait for a trigger, read once at the start.
+SELECT wait.* FROM wait ORDER BY rowid;
+
+-- name: history
+-- How an entity stood over time, oldest first.
+SELECT history.* FROM history WHERE entity = :entity AND at >= :since ORDER BY id LIMIT :limit;
+
+-- name: old_history
+-- What is older than it is kept for.
+SELECT history.* FROM history INDEXED BY history_at WHERE at < :before ORDER BY at, id LIMIT :limit;

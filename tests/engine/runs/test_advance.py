@@ -132,4 +132,4 @@ async def test_a_failure_inside_a_branch_leaves_the_branch_for_on_error() -> Non
 
 def test_facts_of_a_run_are_handed_on() -> None:
     course = begun("- event: paid\n- stop: done")
-    assert course.facts == [Fact("event", "paid", {}, START, depth=1, cause=course.run.id)]
+    assert [fact for _, fact, _ in course.facts] == [Fact("event", "paid", {}, START, depth=1, cause=course.run.id)]
