@@ -16,7 +16,7 @@ from engine.rules.model import Program, content_hash
 from engine.rules.program import is_off
 from engine.states import Snapshot
 from engine.values import Json
-from engine.watches import Place
+from engine.watches import WAITS, Place
 
 Contents = Mapping[Place, str]
 
@@ -53,12 +53,16 @@ def adoption(
     changes.drop += [Drop(MemoryRecord, key) for key in forgotten if key not in replaced]
     rows = {row.key: row for row in dues}
     holds = [row for row in rows.values() if row.kind == "hold"]
-    gone = [row for row in holds if (row.data["rule"], row.data["trigger"]) not in same]
+    gone = [row for row in holds if not row.data["rule"].startswith(WAITS) and _place(row) not in same]
     changes.drop += [Drop(DueRecord, (row.key,)) for row in gone]
     schedules = {key: row for key, row in rows.items() if row.kind == "schedule"}
     changes.add(first_instants(watched.values(), schedules, view))
     changes.drop += [Drop(RuleRecord, (rule,)) for rule in rules if rule not in programs]
     return changes
+
+
+def _place(hold: DueRecord) -> Place:
+    return hold.data["rule"], hold.data["trigger"]
 
 
 def listening(programs: Mapping[str, Program], off: Collection[str]) -> dict[str, Program]:

@@ -43,12 +43,12 @@ from engine.rules.program import is_off
 from engine.runs.caps import WINDOWS
 from engine.runs.course import Means
 from engine.runs.gate import SENDING, STOPPED, Gate
+from engine.runs.waits import watchers_of
 from engine.settings import Keep
 from engine.settle import Settler, listing_entity, receipts_webhook
 from engine.states import States
 from engine.values import Fact, Json, SetState
 from engine.wake import Wake
-from engine.watches import watchers_of
 
 Part = Callable[[], Coroutine[Any, Any, bool]]
 

@@ -20,12 +20,11 @@ from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, Expect,
 from engine.states import Heard, Snapshot, heard
 from engine.values import Fact, SetState
 from engine.wake import Wake
-from engine.watches import Watched
+from engine.watches import WAITS, Watched
 
 BATCH = 500
 IN_TURN = frozenset(("schedule", "later"))
 """What these decide on changes with each of them."""
-WAIT_SCHEDULES = "schedule/wait/"
 LOOK_UP = timedelta(minutes=2)
 """How long a look-up of an unsure send may take before it is made again."""
 
@@ -179,7 +178,7 @@ def first_instants(watched: Iterable[Watched], rows: Mapping[str, DueRecord], vi
         row = rows.get(key)
         if (row is None or row.at > view.now) and due is not None and (row is None or row.at != due.at):
             changes.put.append(due)
-    gone = (key for key in rows if key not in wanted and not key.startswith(WAIT_SCHEDULES))
+    gone = (key for key in rows if key not in wanted and not key.startswith(f"schedule/{WAITS}"))
     changes.drop += [Drop(DueRecord, (key,)) for key in gone]
     return changes
 

@@ -28,11 +28,12 @@ from engine.records import (
 from engine.rules.model import Program
 from engine.runs.advance import admitted, advance, begin, cancel, cooldown, refused, turned_away
 from engine.runs.caps import clock_time
-from engine.runs.course import Course, Means
+from engine.runs.course import Course, Means, NewWait
 from engine.runs.gate import SEND_BY, Gate
 from engine.runs.retry import dropped
 from engine.states import Snapshot
 from engine.wake import Wake
+from engine.watches import Waiting
 
 DEEPEST = 3
 BATCH = 200
@@ -324,8 +325,7 @@ class Executor:
         """Adds what the run's facts set off, and the intents of its effects, to the run's own commit."""
         reactions = self._reactions.joined(course.facts, course.changes, course.view)
         for waiting in course.waits:
-            course.changes.put.append(waiting.record)
-            course.changes.add(self._matcher.entering(waiting.watchers, course.view))
+            self._listen(course, waiting)
         for over in course.left:
             course.changes.add(self._matcher.leaving(over))
         course.effects = [self._intent(effect) for effect in course.effects]
@@ -347,6 +347,8 @@ class Executor:
                 self._gate.undo(effect)
         for run in [course.run, *course.joined]:
             self._hot.pop(run.id, None)
+        for waiting in course.waits:
+            self._matcher.ended(Waiting(waiting.record.run, waiting.record.token))
         self._inbox.sweep()
         self._events.sweep()
         with suppress(JournalError):  # a memory that cannot be read again is found to differ when it is next written
@@ -371,19 +373,19 @@ class Executor:
         for say in course.says:
             getattr(self._log, say.level if say.level in LEVELS else "info")(say.message, rule=course.run.rule)
         self._effects.say(*course.effects)
-        self._waits_changed(course)
-        self._reactions.written(reactions, course.changes, course.view)
-
-    def _waits_changed(self, course: Course) -> None:
-        """From now on the run hears what it waits for, and nothing that it does not wait for any more."""
         for over in course.left:
             self._matcher.ended(over)
-        if course.waits:
-            self._matcher.learn([record for record in course.changes.put if isinstance(record, MemoryRecord)])
-        for waiting in course.waits:
-            self._matcher.wait(waiting.watchers, course.view)
+        self._reactions.written(reactions, course.changes, course.view)
         if course.waits or course.left:
             self._reactions.on_watches()
+
+    def _listen(self, course: Course, waiting: NewWait) -> None:
+        """Listens before the wait is on disk, or what happens meanwhile would be missed; what it hears comes after."""
+        entering = self._matcher.entering(waiting.watchers, course.view)
+        course.changes.put.append(waiting.record)
+        course.changes.add(entering)
+        self._matcher.wait(waiting.watchers, course.view)
+        self._matcher.learn([record for record in entering.put if isinstance(record, MemoryRecord)])
 
     def _remember(self, run: RunRecord) -> None:
         self._hot.pop(run.id, None)

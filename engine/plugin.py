@@ -121,6 +121,7 @@ from engine.values import (
     Unsure,
     Waiting,
     duration,
+    is_true,
     masked,
 )
 
@@ -419,6 +420,7 @@ __all__ = [
     "either",
     "inside",
     "integer",
+    "is_true",
     "late",
     "listing",
     "many",

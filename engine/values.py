@@ -284,6 +284,22 @@ def moved(before: State | None, after: State | None, at: datetime, depth: int = 
     return Fact("state", found.entity, data, at, depth=depth, cause=cause)
 
 
+_TRUE = frozenset(("true", "yes", "on", "enable"))
+
+
+def is_true(found: Json) -> bool:
+    """Whether what a template gives counts as true for a trigger or a wait (semantics section 3, `template`)."""
+    if isinstance(found, bool):
+        return found
+    if isinstance(found, str):
+        word = found.strip().lower()
+        try:
+            return word in _TRUE or float(word) != 0
+        except ValueError:
+            return False
+    return isinstance(found, int | float) and found != 0
+
+
 _DURATION = re.compile(r"(-?)(\d+):([0-5]?\d)(?::([0-5]?\d)(?:\.(\d+))?)?")
 DURATION_UNITS = ("days", "hours", "minutes", "seconds", "milliseconds")
 

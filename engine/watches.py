@@ -14,10 +14,8 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, TypeAlias
 
 from engine.calendar import pattern
-from engine.plugin import Facts, Poll, Reads, Request, Schedule, States, Trigger, View, Watch, Webhook
-from engine.records import WaitRecord
+from engine.plugin import Facts, Poll, Reads, Request, Schedule, States, View, Watch, Webhook
 from engine.rules.model import Program, TriggerUse, content_hash
-from engine.rules.program import uses_of
 from engine.scope import Scope
 from engine.states import Channel
 from engine.template import Template, TemplateProblem
@@ -25,6 +23,7 @@ from engine.values import Json, State
 
 Place: TypeAlias = tuple[str, str]
 EVERYTHING = "*"
+WAITS = "wait/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,7 @@ class Watcher:
 
 def wait_place(waiting: Waiting) -> str:
     """What stands instead of a rule where a run waits for a trigger; no rule has a name with a slash."""
-    return f"wait/{waiting.run}/{waiting.token}"
-
-
-def watchers_of(record: WaitRecord, program: Program, kinds: Mapping[str, type[Trigger]]) -> tuple[Watcher, ...]:
-    """The triggers that a run waits for. Raises KeyError, FieldError and TemplateProblem where one cannot be made."""
-    waiting = Waiting(record.run, record.token)
-    return tuple(Watcher(program, use, waiting) for use in uses_of(record.triggers, kinds, record.variables))
+    return f"{WAITS}{waiting.run}/{waiting.token}"
 
 
 @dataclass(frozen=True, slots=True)

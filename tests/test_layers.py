@@ -23,7 +23,8 @@ HOUSE = """
 2   registry judge secret settings
 3   rules/model rules/schema rules/blueprint rules/names rules/known rules/program
 3   rules/normalise rules/complaints rules/check rules/book
-4   scope states entity later watches match conditions runs/limits runs/frames runs/course runs/calls runs/steps
+4   scope states entity later watches match conditions runs/limits runs/frames runs/course
+4   runs/calls runs/loops runs/waits runs/steps
 4   runs/modes runs/caps runs/gate runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer
 5   journal/sqlite journal/backup journal/postgres

@@ -7,12 +7,12 @@ secrets. A rule with an error yields no program; the other rules of the file do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.field import FieldError
-from engine.judge import Fault, Path, found, named, shown
+from engine.judge import Fault, Path, found, known_later, named, shown
 from engine.plugin import Action, Trigger
 from engine.problem import Place, Problem, near
 from engine.rules.complaints import Complaints, problem_of, references, too_many
@@ -29,6 +29,8 @@ from engine.rules.schema import (
     STEP_KINDS,
     ActionStep,
     Branch,
+    ParallelBranch,
+    Repeat,
     Retry,
     RuleKeys,
     TriggerKeys,
@@ -38,6 +40,7 @@ from engine.template import TemplateProblem, is_template
 from engine.values import Json
 
 MOST_BROKEN = 500
+HOW_OFTEN = ("count", "for_each", "while", "until")
 _NOT_THERE = frozenset({"missing-key", "unknown-step"})
 """What may be there for all that, in a part that was not read."""
 _ALIAS = re.compile(r"(?:^|[\s\[,{])\*\w")
@@ -335,10 +338,11 @@ class _Rule:
             given = self._indented(given, at)
             step = {"do": kind, **given}
         self.told.block(STEP_KINDS[kind], given, at)
-        nested = {"if": self._if, "choose": self._choose, "condition": self._condition_step}.get(kind)
+        nested = self._nested().get(kind)
         if nested is not None:
             nested(step, at, names)
-            self.told.templates(step.get("enabled"), (*at, "enabled"), names)
+            for key in ("enabled", "timeout", "continue_on_timeout", "continue_on_error"):
+                self.told.templates(step.get(key), (*at, key), names)
         elif kind == "variables":
             self.told.variables(step["variables"], (*at, "variables"), names)
             self.told.templates(step.get("enabled"), (*at, "enabled"), names)
@@ -348,6 +352,82 @@ class _Rule:
             self._action(step, at)
         if isinstance(step.get("response_variable"), str) and kind == "action":
             names.add(step["response_variable"])
+
+    def _nested(self) -> Mapping[str, Callable[[dict[str, Json], Path, Names], None]]:
+        """Who judges the steps that hold other steps, conditions or triggers."""
+        return {
+            "if": self._if,
+            "choose": self._choose,
+            "repeat": self._repeat,
+            "parallel": self._parallel,
+            "sequence": self._sequence,
+            "wait_template": self._wait_template,
+            "wait_for_trigger": self._wait_for_trigger,
+            "condition": self._condition_step,
+        }
+
+    def _repeat(self, step: dict[str, Json], at: Path, names: Names) -> None:
+        given, here = step["repeat"], (*at, "repeat")
+        if not isinstance(given, dict):
+            return
+        if self.told.block(Repeat, given, here):
+            self._how_often(given, here)
+        for key in ("count", "for_each"):
+            self.told.templates(given.get(key), (*here, key), names)
+        inner = names.inside("repeat")
+        for key in ("while", "until"):
+            self._conditions(given.get(key), (*here, key), inner)
+        self._steps(given.get("sequence"), (*here, "sequence"), inner)
+
+    def _how_often(self, given: dict[str, Json], at: Path) -> None:
+        words = [word for word in given if word in HOW_OFTEN]
+        if not words:
+            remedy = f"add one of {_all(HOW_OFTEN)}"
+            self.told.fault(Fault(at, "missing-key", "this repeat does not say how often", remedy=remedy, at_key=True))
+        if len(words) > 1:
+            remedy = f'keep "{words[0]}" or "{words[1]}", not both'
+            also = (((*at, words[0]), f'"{words[0]}" is here'),)
+            message = f"a repeat has either {words[0]} or {words[1]}"
+            self.told.fault(Fault((*at, words[1]), "given-twice", message, remedy=remedy, at_key=True, also=also))
+
+    def _parallel(self, step: dict[str, Json], at: Path, names: Names) -> None:
+        for index, branch in _elements(step["parallel"]):
+            here = (*at, "parallel", index)
+            self.told.block(ParallelBranch, branch, here)
+            self.told.templates(branch.get("enabled"), (*here, "enabled"), names)
+            self._steps(branch.get("sequence"), (*here, "sequence"), names)
+
+    def _sequence(self, step: dict[str, Json], at: Path, names: Names) -> None:
+        self._steps(step["sequence"], (*at, "sequence"), names)
+
+    def _wait_template(self, step: dict[str, Json], at: Path, names: Names) -> None:
+        self.told.templates(step["wait_template"], (*at, "wait_template"), names)
+        names.add("wait")
+
+    def _wait_for_trigger(self, step: dict[str, Json], at: Path, names: Names) -> None:
+        """Its triggers' templates are worked out when the step is reached; they may read what the run knows by then."""
+        for index, trigger in _elements(step["wait_for_trigger"]):
+            here = (*at, "wait_for_trigger", index)
+            self.told.block(TriggerKeys, {key: value for key, value in trigger.items() if key != "with"}, here)
+            plugin = self._plugin_of(trigger["trigger"], here)
+            if plugin is None:
+                continue
+            values, below = trigger["with"], (*here, "with")
+            self.told.block(plugin, values, below, beside=TriggerKeys)
+            self.told.templates(trigger.get("enabled"), (*here, "enabled"), names)
+            for key, value in values.items():
+                self.told.templates(value, (*below, key), names.with_names(*plugin.knows))
+            if not known_later(values):
+                self._made(plugin, values, below)
+        names.add("wait")
+
+    def _made(self, plugin: type[Trigger], values: dict[str, Json], at: Path) -> None:
+        """Makes a trigger to see whether its fields fit together."""
+        try:
+            plugin(plain(values))
+        except FieldError as error:
+            for key, sentence in error.faults:
+                self.told.fault(_unusable((*at, key), sentence))
 
     def _if(self, step: dict[str, Json], at: Path, names: Names) -> None:
         self._conditions(step["if"], (*at, "if"), names)

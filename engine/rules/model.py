@@ -14,6 +14,11 @@ step        {"do": "action", "action": name, "data": {…}, "response_variable",
             | {"do": "delay", "delay": duration} | {"do": "condition", "condition": condition}
             | {"do": "if", "if": [condition], "then": [step], "else": [step]}
             | {"do": "choose", "choose": [{"conditions": [...], "sequence": [...]}], "default": [step]}
+            | {"do": "repeat", "repeat": {"count" | "for_each" | "while": [condition] | "until": [condition],
+                                          "sequence": [step]}}
+            | {"do": "parallel", "parallel": [{"sequence": [step]}]} | {"do": "sequence", "sequence": [step]}
+            | {"do": "wait_template", "wait_template": text, "timeout", "continue_on_timeout"}
+            | {"do": "wait_for_trigger", "wait_for_trigger": [trigger], "timeout", "continue_on_timeout"}
             | {"do": "variables", "variables": {…}} | {"do": "stop", "stop": text, "error": bool, "response_variable"}
             | {"do": "event", "event": type, "event_data": {…}}
                                               each may have "alias", "enabled", "continue_on_error"

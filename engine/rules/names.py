@@ -39,6 +39,10 @@ class Names:
         """The same names and some more."""
         return Names(self.roots | set(names), self.trigger)
 
+    def inside(self, name: str) -> Names:
+        """The same names and one that only a part of the rule sees; what that part sets, the rest sees as well."""
+        return Inner(self, name)
+
     def add(self, name: str) -> None:
         """From here on the name is set."""
         self.roots.add(name)
@@ -59,6 +63,18 @@ class Names:
         near_word = _quoted(root, self.roots) or _quoted(root, FUNCTIONS)
         remedy = near_word or "give it a value in variables before it is used, or put quotes around it if it is text"
         return Problem("undefined-name", f"`{root}` is not defined", remedy=remedy, severity="warning")
+
+
+class Inner(Names):
+    """Names of a part of a rule, with one of its own."""
+
+    def __init__(self, outer: Names, own: str) -> None:
+        super().__init__(outer.roots | {own}, outer.trigger, outer.is_limited)
+        self._outer = outer
+
+    def add(self, name: str) -> None:
+        super().add(name)
+        self._outer.add(name)
 
 
 def _undefined_field(steps: list[str], known: frozenset[str]) -> Problem | None:

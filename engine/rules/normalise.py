@@ -331,6 +331,8 @@ class _Normaliser:
             parts["retry"] = {"attempts": parts["retry"]}
         if kind == "stop" and parts["stop"] is None:
             parts["stop"] = ""
+        if kind == "repeat":
+            parts["repeat"] = self._repeat(parts["repeat"], (*at, "repeat"), (*path, "repeat"))
         for key, one in _STEP_PARTS.get(kind, {}).items():
             if key in step:
                 parts[key] = self._each(step[key], (*at, key), (*path, key), one)
@@ -345,6 +347,29 @@ class _Normaliser:
                 branch[key] = self._each(branch[key], (*at, key), (*path, key), one)
         return branch
 
+    def _repeat(self, raw: Json, at: Path, path: Path) -> Json:
+        if not isinstance(raw, dict):
+            return raw
+        repeat = {key: value for key, value in raw.items() if value is not None}
+        for key, one in (
+            ("while", _Normaliser._condition),
+            ("until", _Normaliser._condition),
+            ("sequence", _Normaliser._step),
+        ):
+            if key in repeat:
+                repeat[key] = self._each(repeat[key], (*at, key), (*path, key), one)
+        return repeat
+
+    def _parallel_branch(self, raw: Json, at: Path, path: Path) -> Json:
+        """A branch of parallel is a sequence; a step alone, or a list of steps, is one as well."""
+        is_sequence = isinstance(raw, dict) and "sequence" in raw and not set(raw) - _BRANCH_KEYS
+        branch = dict(raw) if is_sequence else {"sequence": raw}
+        written = (*path, "sequence") if is_sequence else path
+        if not is_sequence:
+            self.draft.origins[(*at, "sequence")] = path
+        branch["sequence"] = self._each(branch["sequence"], (*at, "sequence"), written, _Normaliser._step)
+        return branch
+
     def _misunderstood(self, path: Path, message: str, expected: str, remedy: str = "") -> None:
         self._fault(Fault(path, "wrong-type", message, expected, remedy))
 
@@ -352,6 +377,7 @@ class _Normaliser:
         self.draft.faults.append(fault)
 
 
+_BRANCH_KEYS = frozenset(("sequence", "alias", "enabled", "note"))
 _EMPTY_MEANS_ABSENT = frozenset({"alias", "enabled", "note"})
 _One = Callable[[_Normaliser, Any, Path, Path], Json]
 _RULE_PARTS: dict[str, _One] = {
@@ -363,6 +389,9 @@ _RULE_PARTS: dict[str, _One] = {
 _STEP_PARTS: dict[str, dict[str, _One]] = {
     "if": {"if": _Normaliser._condition, "then": _Normaliser._step, "else": _Normaliser._step},
     "choose": {"choose": _Normaliser._branch, "default": _Normaliser._step},
+    "parallel": {"parallel": _Normaliser._parallel_branch},
+    "sequence": {"sequence": _Normaliser._step},
+    "wait_for_trigger": {"wait_for_trigger": _Normaliser._trigger},
 }
 
 

@@ -19,8 +19,8 @@ SECRET_KEY = "!secret"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REMARKS = frozenset({"note", "metadata", "trace"})
 _FALSE = frozenset({"false", "no", "off", "0", "none", "disable", ""})
-_STEP_LISTS = frozenset({"then", "else", "default", "sequence"})
-_CONDITION_LISTS = frozenset({"if", "conditions"})
+_STEP_LISTS = frozenset({"then", "else", "default", "sequence", "choose", "parallel"})
+_CONDITION_LISTS = frozenset({"if", "conditions", "while", "until"})
 
 
 def plain(value: Json) -> Json:
@@ -103,8 +103,10 @@ def _part(step: Mapping[str, Json], key: str, registry: Registry) -> Json:
         return [_step(each, registry) for each in value]
     if key in _CONDITION_LISTS:
         return [_condition(each) for each in value]
-    if key == "choose":
-        return [_step(each, registry) for each in value]
+    if key == "wait_for_trigger":
+        return _with_keys([_trigger(each, registry) for each in value])
+    if key == "repeat":
+        return _step(value, registry)
     return _condition(value) if key == "condition" else plain(value)
 
 
@@ -124,7 +126,7 @@ def _with_keys(triggers: list[dict[str, Json]]) -> list[dict[str, Json]]:
 
 def program(body: dict[str, Json], plugins: Mapping[int, Trigger], file: str, line: int, text: str) -> Program:
     """The program of a body; `plugins` are its triggers by index."""
-    uses = () if is_off(body) else _uses(body["triggers"], plugins, trigger_variables(body))
+    uses = () if is_off(body) else uses_of(body["triggers"], plugins, trigger_variables(body))
     return Program(content_hash(body), body["id"], body["alias"], body, uses, file, line, text)
 
 
@@ -133,10 +135,10 @@ def is_off(body: Mapping[str, Json]) -> bool:
     return str(body.get("initial_state", True)).strip().lower() in _FALSE
 
 
-def uses_of(
+def made(
     triggers: Sequence[Mapping[str, Json]], kinds: Mapping[str, type[Trigger]], given: Mapping[str, Json]
-) -> tuple[TriggerUse, ...]:
-    """The triggers that are on, made from their canonical form; `given` is what their templates may read.
+) -> dict[int, Trigger]:
+    """The triggers of a canonical list by index; `given` is what their templates may read.
 
     Raises KeyError, FieldError and TemplateProblem where one cannot be made.
     """
@@ -144,10 +146,10 @@ def uses_of(
     for index, trigger in enumerate(triggers):
         kind = kinds[trigger["trigger"]]
         plugins[index] = kind(fields_of(kind, trigger["with"], given))
-    return _uses(triggers, plugins, given)
+    return plugins
 
 
-def _uses(
+def uses_of(
     triggers: Sequence[Mapping[str, Json]], plugins: Mapping[int, Trigger], given: Mapping[str, Json]
 ) -> tuple[TriggerUse, ...]:
     """The triggers that are on; each keeps the index at which it is written."""
@@ -171,7 +173,9 @@ def program_from_record(record: ProgramRecord, registry: Registry) -> Program:
     """The program that a record keeps. Raises ProblemError when a plugin that it needs is gone or has changed."""
     body = record.body
     try:
-        triggers = () if is_off(body) else uses_of(body["triggers"], registry.triggers, trigger_variables(body))
+        given = trigger_variables(body)
+        plugins = made(body["triggers"], registry.triggers, given)
+        triggers = () if is_off(body) else uses_of(body["triggers"], plugins, given)
     except (KeyError, FieldError, TemplateProblem) as error:
         raise ProblemError(
             Problem(

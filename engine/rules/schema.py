@@ -51,10 +51,15 @@ CONDITIONS = _nested("a list of conditions", "conditions")
 STEPS = _nested("a list of steps", "steps")
 TRIGGERS = _nested("a list of triggers", "triggers")
 BRANCHES = _nested("a list of branches, each with conditions and sequence", "branches")
+PARALLEL = _nested("a list of steps, or of sequences of steps", "parallel")
+REPEAT: Kind[Json] = Kind(
+    "a mapping with count, for_each, while or until, and sequence", {"type": "object", "of": "repeat"}, _as_it_is
+)
 RETRY: Kind[Json] = Kind(
     "a number of attempts, or a mapping such as {attempts: 3, wait: 10}", {"type": "object", "of": "retry"}, _as_it_is
 )
 ONE_CONDITION: Kind[Json] = Kind("a condition", {"of": "condition"}, _as_it_is)
+EACH: Kind[Json] = Kind("a list, or a template that gives one", {"type": "array"}, _as_it_is)
 FLAG = either("true, false or a template", BOOLEAN)
 
 
@@ -206,6 +211,59 @@ class ChooseStep(Step):
     default = optional(STEPS, "The steps when no branch fits")
 
 
+class RepeatStep(Step):
+    """Does its steps again and again."""
+
+    repeat = required(REPEAT, "How often, and what")
+
+
+class Repeat(Block):
+    """How often steps are done, by one of count, for_each, while and until."""
+
+    count = optional(integer(0, 1_000_000_000), "So many times")
+    for_each = optional(EACH, "Once for each element of a list; `repeat.item` is the element")
+    while_ = optional(CONDITIONS, "As long as these hold; looked at before each round")
+    until = optional(CONDITIONS, "Until these hold; looked at after each round")
+    sequence = required(STEPS, "The steps; they see `repeat.index`, `repeat.first` and `repeat.last`")
+
+
+class ParallelStep(Step):
+    """Does several things at once, and goes on when all are done."""
+
+    parallel = required(PARALLEL, "The branches: a step, or a sequence of steps")
+
+
+class ParallelBranch(Block):
+    """One of the branches of parallel."""
+
+    sequence = required(STEPS, "Its steps")
+    alias = optional(WORD, "A name for people")
+    enabled = optional(FLAG, "Whether the branch counts")
+    note = optional(ANYTHING, "A remark for people")
+
+
+class SequenceStep(Step):
+    """Groups steps."""
+
+    sequence = required(STEPS, "The steps")
+
+
+class WaitTemplateStep(Step):
+    """Waits until a template is true."""
+
+    wait_template = required(TEXT, "The template")
+    timeout = optional(DURATION, "How long at most")
+    continue_on_timeout = optional(BOOLEAN, "Whether the run goes on when the time is up; otherwise it ends")
+
+
+class WaitForTriggerStep(Step):
+    """Waits until one of its triggers fires."""
+
+    wait_for_trigger = required(TRIGGERS, "The triggers")
+    timeout = optional(DURATION, "How long at most")
+    continue_on_timeout = optional(BOOLEAN, "Whether the run goes on when the time is up; otherwise it ends")
+
+
 class VariablesStep(Step):
     """Names values."""
 
@@ -240,15 +298,18 @@ STEP_KINDS: Mapping[str, type[Step]] = {
     "delay": DelayStep,
     "if": IfStep,
     "choose": ChooseStep,
+    "repeat": RepeatStep,
+    "parallel": ParallelStep,
+    "sequence": SequenceStep,
+    "wait_template": WaitTemplateStep,
+    "wait_for_trigger": WaitForTriggerStep,
     "variables": VariablesStep,
     "stop": StopStep,
     "event": EventStep,
     "condition": ConditionStep,
 }
 LATER_CONDITIONS = frozenset({"state", "numeric_state", "time", "sun"})
-LATER_STEPS = frozenset(
-    {"repeat", "parallel", "sequence", "wait_template", "wait_for_trigger", "set_conversation_response"}
-)
+LATER_STEPS = frozenset({"set_conversation_response"})
 LATER_TRIGGERS = frozenset({"state", "numeric_state", "template", "sun", "calendar", "conversation", "mqtt"})
 DEVICE_KINDS = frozenset({"device", "zone", "geo_location", "tag", "scene", "device_id"})
 
@@ -275,6 +336,8 @@ def published(registry: Registry) -> dict[str, Json]:
         "condition": {"anyOf": [_TEMPLATE, *_short_conditions(), _by_word("condition", CONDITION_KINDS, shared)]},
         "step": _steps(registry, shared),
         "branch": shared.block(Branch),
+        "parallel": {"anyOf": [{"$ref": "#/$defs/step"}, _one_or_many("step"), shared.block(ParallelBranch)]},
+        "repeat": shared.block(Repeat),
         "retry": {"anyOf": [{"type": "integer"}, shared.block(Retry)]},
     }
     return {
@@ -328,6 +391,8 @@ _NESTED: Mapping[str, dict[str, Json]] = {
     "steps": _one_or_many("step"),
     "branches": _one_or_many("branch"),
     "condition": {"$ref": "#/$defs/condition"},
+    "parallel": _one_or_many("parallel"),
+    "repeat": {"$ref": "#/$defs/repeat"},
     "retry": {"$ref": "#/$defs/retry"},
 }
 

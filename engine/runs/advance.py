@@ -17,12 +17,15 @@ from engine.records import Drop, DueRecord, EventRecord, Expect, InboxRecord, Ru
 from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
 from engine.runs.frames import ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
 from engine.runs.modes import admit
-from engine.runs.steps import begin_step, resume_step
+from engine.runs.steps import begin_step, left_sequence, resume_step
 from engine.scope import TemplateProblem
 from engine.states import Snapshot
 from engine.values import Json, Say
+from engine.watches import Waiting
 
 LARGEST_RUN = 1024 * 1024
+AT_ONCE = 1_000
+"""Steps that a run may do before others have their turn."""
 
 Program = Mapping[str, Json]
 
@@ -167,13 +170,17 @@ def _receive(course: Course, message: InboxRecord) -> None:
 
 
 def _go_on(course: Course) -> None:
-    while course.run.state != "done" and (frame := course.body.ready()) is not None:
+    """Does steps until every leaf waits; a run that never waits lets others have their turn now and then."""
+    for _ in range(AT_ONCE):
+        if course.run.state == "done" or (frame := course.body.ready()) is None:
+            return
         steps = steps_at(course.program, frame.path)
         if frame.at >= len(steps):
             _leave(course, frame)
             continue
         step = steps[frame.at]
         _guarded(course, frame, step, partial(_begin, course, frame, step))
+    course.changes.put.append(InboxRecord(course.view.ids.row_id(), course.run.id, "", "go-on", {}))
 
 
 def _begin(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
@@ -184,31 +191,50 @@ def _begin(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
 
 
 def _guarded(course: Course, frame: Frame, step: Mapping[str, Json], act: Callable[[], bool]) -> None:
+    """Does a part of a step; when the step is over, its sequence goes on with the next one."""
+    course.at = frame
+    trouble: StepFailed | RunEnded
     try:
-        over = act()
-    except StepFailed as failure:
-        if failure.soft and _continues(course, step):
-            course.note(frame.step_path, step["do"], "failed", f"{failure.reason}; goes on (continue_on_error)")
-            frame.at += 1
-        else:
-            course.note(frame.step_path, step["do"], "failed", failure.reason)
-            _fail(course, frame.step_path, failure)
-    except TemplateProblem as problem:
-        course.note(frame.step_path, step["do"], "failed", str(problem))
-        _fail(course, frame.step_path, StepFailed(f"{step['do']}: {problem}"))
+        if act():
+            _past(frame)
+        return
     except SequenceEnded as ended:
         if frame.parent is None:
             _finish(course, "aborted", ended.reason)
         else:
-            course.body.leave(frame)
-    except RunEnded as ended:
-        _finish(course, ended.outcome, ended.reason)
+            _leave(course, frame)
+        return
+    except (StepFailed, RunEnded) as raised:
+        trouble = raised
+    except TemplateProblem as problem:
+        trouble = StepFailed(f"{step['do']}: {problem}")
     except Exception as error:  # a plugin's mistake is this run's failure, not the daemon's
-        reason = f"{step.get('action', step['do'])} failed unexpectedly: {type(error).__name__}: {error}"
-        course.note(frame.step_path, step["do"], "failed", reason)
-        _fail(course, frame.step_path, StepFailed(reason))
+        trouble = StepFailed(f"{step.get('action', step['do'])} failed unexpectedly: {type(error).__name__}: {error}")
+    _troubled(course, frame, step, trouble)
+
+
+def _troubled(course: Course, frame: Frame, step: Mapping[str, Json], trouble: StepFailed | RunEnded) -> None:
+    """Hands what a step raised to the step that holds its sequence, unless it goes on in spite of it."""
+    if isinstance(trouble, StepFailed):
+        goes_on = trouble.soft and _continues(course, step)
+        if goes_on or not trouble.path:
+            why = f"{trouble.reason}; goes on (continue_on_error)" if goes_on else trouble.reason
+            course.note(frame.step_path, step["do"], "failed", why)
+        trouble.path = trouble.path or frame.step_path
+        if goes_on:
+            _past(frame)
+            return
+    if frame.parent is not None:
+        _leave(course, frame, trouble)
+    elif isinstance(trouble, RunEnded):
+        _finish(course, trouble.outcome, trouble.reason)
     else:
-        frame.at += over
+        _fail(course, trouble)
+
+
+def _past(frame: Frame) -> None:
+    frame.at += 1
+    frame.step = None
 
 
 def _continues(course: Course, step: Mapping[str, Json]) -> bool:
@@ -218,9 +244,15 @@ def _continues(course: Course, step: Mapping[str, Json]) -> bool:
         return False
 
 
-def _leave(course: Course, frame: Frame) -> None:
-    if course.body.leave(frame) is None:
+def _leave(course: Course, frame: Frame, trouble: StepFailed | RunEnded | None = None) -> None:
+    """Ends a sequence; the step that holds it says what becomes of that."""
+    course.body.frames.remove(frame)
+    parent = course.body.parent(frame)
+    if parent is None:
         _finish(course, "finished", "all steps done")
+        return
+    step = steps_at(course.program, parent.path)[parent.at]
+    _guarded(course, parent, step, partial(left_sequence, course, parent, step, frame, trouble))
 
 
 def _finish(course: Course, outcome: str, reason: str) -> None:
@@ -231,7 +263,7 @@ def _finish(course: Course, outcome: str, reason: str) -> None:
     _end(course, outcome, reason)
 
 
-def _fail(course: Course, path: str, failure: StepFailed) -> None:
+def _fail(course: Course, failure: StepFailed) -> None:
     """Goes to the rule's `on_error` steps, or ends the run."""
     body = course.body
     if body.failure is not None:
@@ -240,7 +272,7 @@ def _fail(course: Course, path: str, failure: StepFailed) -> None:
         _drop_waits(course, f"the run went on with on_error: {failure.reason}")
         body.frames.clear()
         body.failure = {"outcome": failure.outcome, "reason": failure.reason}
-        body.variables["error"] = {"message": failure.reason, "step": path, "outcome": failure.outcome}
+        body.variables["error"] = {"message": failure.reason, "step": failure.path, "outcome": failure.outcome}
         body.enter(ON_ERROR)
     else:
         _end(course, failure.outcome, failure.reason)
@@ -257,6 +289,8 @@ def _drop_waits(course: Course, reason: str) -> None:
     for frame in course.body.frames:
         if frame.wait is not None:
             course.abandoned |= dict.fromkeys(frame.wait.data.get("pending", ()), reason)
+            if frame.wait.kind == "trigger":
+                course.left.append(Waiting(course.run.id, frame.wait.token))
     course.changes.drop += [Drop(DueRecord, (due_key(course.run.id, token),)) for token in course.body.tokens()]
 
 

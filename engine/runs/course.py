@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 from engine.plugin import Action, Kind, Request, Trigger
-from engine.records import Changes, DueRecord, EffectRecord, RunRecord, StepRecord, WaitRecord
-from engine.runs.frames import Body
+from engine.records import Changes, Drop, DueRecord, EffectRecord, RunRecord, StepRecord, WaitRecord
+from engine.runs.frames import Body, Frame
 from engine.scope import Scope, TemplateProblem
 from engine.states import Heard, Snapshot, heard
 from engine.values import Fact, FactKind, Json, Say
@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 MESSAGE_VALID = timedelta(hours=1)
 REQUEST_VALID = timedelta(hours=24)
+MOST_LINES = 20
+REPEATED = "/repeat/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,17 @@ class Means:
 
 
 class StepFailed(Exception):
-    """A step went wrong. `outcome` is that of the run if nothing catches it; `soft` means continue_on_error may."""
+    """A step went wrong. `outcome` is that of the run if nothing catches it; `soft` means continue_on_error may.
+
+    `path` is the step that failed, once the trace says so.
+    """
 
     def __init__(self, reason: str, outcome: str = "error", *, soft: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.outcome = outcome
         self.soft = soft
+        self.path = ""
 
 
 class RunEnded(Exception):
@@ -93,6 +99,7 @@ class Course:
     joined: list[RunRecord] = field(default_factory=list)
     abandoned: dict[str, str] = field(default_factory=dict)
     warnings: list[TemplateProblem] = field(default_factory=list)
+    at: Frame | None = None
     version: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,7 +108,14 @@ class Course:
     def scope(self) -> Scope:
         """What templates see now."""
         own = {"trigger": self.body.trigger, "this": self.this(), "context": {"id": self.run.id}}
-        return Scope({**own, **self.body.variables}, self.view, self.warnings)
+        return Scope({**own, **self.body.variables, **self._of_sequences()}, self.view, self.warnings)
+
+    def _of_sequences(self) -> dict[str, Json]:
+        """The variables that only the sequences know that hold the present step."""
+        found: dict[str, Json] = {}
+        for frame in self.body.above(self.at) if self.at is not None else ():
+            found |= frame.own
+        return found
 
     def setting(self, name: str, given: Json, kind: Kind[T]) -> T:
         """A key of a rule or step: its template worked out, then read as what it is. Raises StepFailed."""
@@ -125,7 +139,20 @@ class Course:
         """Adds one line to the trace."""
         self.body.steps += 1
         seq = self.body.steps
+        if REPEATED in path:
+            self._forget_lines(path, seq)
         self.changes.put.append(StepRecord(self.run.id, seq, path, kind, self.view.now, result, reason, detail))
+
+    def _forget_lines(self, path: str, seq: int) -> None:
+        """Of a step that is repeated only the newest lines are kept (semantics section 12)."""
+        lines = self.body.lines.setdefault(path, [])
+        lines.append(seq)
+        if len(lines) > MOST_LINES:
+            old = lines.pop(0)
+            put = [each for each in self.changes.put if not (isinstance(each, StepRecord) and each.seq == old)]
+            if len(put) == len(self.changes.put):
+                self.changes.drop.append(Drop(StepRecord, (self.run.id, old)))
+            self.changes.put = put
 
     def wake_after(self, token: str, wait: timedelta, kind: str = "due") -> None:
         """Asks for a message to the leaf with this token when the time is up."""

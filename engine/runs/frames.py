@@ -7,7 +7,7 @@ that name it. The whole is plain data (`RunRecord.body`), so that a run resumes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.values import Json
@@ -18,7 +18,7 @@ ON_ERROR = "on_error"
 
 @dataclass(slots=True)
 class Wait:
-    """What a leaf waits for: `kind` is outcome, delay or retry; `data` is the step's own."""
+    """What a leaf waits for: `kind` is outcome, delay, retry or trigger; `data` is the step's own."""
 
     token: str
     kind: str
@@ -27,13 +27,19 @@ class Wait:
 
 @dataclass(slots=True)
 class Frame:
-    """One sequence: the path of its list of steps in the program, and the index of the step it is at."""
+    """One sequence: the path of its list of steps in the program, and the index of the step it is at.
+
+    `step` is what the step that it is at remembers while sequences inside it run; `own` are variables that only this
+    sequence and those inside it see (`repeat`, and `wait` in a branch of `parallel`).
+    """
 
     id: int
     parent: int | None
     path: str
     at: int = 0
     wait: Wait | None = None
+    step: dict[str, Json] | None = None
+    own: dict[str, Json] = field(default_factory=dict)
 
     @property
     def step_path(self) -> str:
@@ -45,7 +51,8 @@ class Frame:
 class Body:
     """The changeable part of a run. `failure` is set while `on_error` steps run: outcome and reason of what failed.
 
-    `late` is by how many seconds its waits were overrun, because rulewheel was not there when they ended.
+    `late` is by how many seconds its waits were overrun, because rulewheel was not there when they ended; `lines` are
+    the newest lines of the trace of each step that is repeated.
     """
 
     trigger: Mapping[str, Json]
@@ -56,25 +63,31 @@ class Body:
     failure: dict[str, Json] | None = None
     response: Json = None
     late: float = 0.0
+    lines: dict[str, list[int]] = field(default_factory=dict)
 
     def fresh(self) -> int:
         """A number that nothing in this run had before."""
         self.made += 1
         return self.made
 
-    def enter(self, path: str, parent: Frame | None = None) -> Frame:
+    def enter(self, path: str, parent: Frame | None = None, own: dict[str, Json] | None = None) -> Frame:
         """Begins the sequence at `path`."""
-        frame = Frame(self.fresh(), parent.id if parent else None, path)
+        frame = Frame(self.fresh(), parent.id if parent else None, path, own=own or {})
         self.frames.append(frame)
         return frame
 
-    def leave(self, frame: Frame) -> Frame | None:
-        """Ends a sequence; gives the frame that goes on, moved past the step that held it."""
-        self.frames.remove(frame)
-        parent = next((other for other in self.frames if other.id == frame.parent), None)
-        if parent is not None:
-            parent.at += 1
-        return parent
+    def parent(self, frame: Frame) -> Frame | None:
+        """The frame whose present step holds this sequence; None for the outermost."""
+        return next((other for other in self.frames if other.id == frame.parent), None)
+
+    def above(self, frame: Frame) -> list[Frame]:
+        """The frame and those that hold it, the outermost first."""
+        found: list[Frame] = []
+        here: Frame | None = frame
+        while here is not None:
+            found.append(here)
+            here = self.parent(here)
+        return found[::-1]
 
     def ready(self) -> Frame | None:
         """A leaf that can go on now, or None."""
@@ -108,6 +121,7 @@ def packed(body: Body) -> Json:
         "failure": body.failure,
         "response": body.response,
         "late": body.late,
+        "lines": body.lines,
     }
 
 
@@ -122,18 +136,26 @@ def unpacked(data: Mapping[str, Any]) -> Body:
         failure=data["failure"],
         response=data["response"],
         late=data.get("late", 0.0),
+        lines={path: list(lines) for path, lines in data.get("lines", {}).items()},
     )
 
 
 def _packed_frame(frame: Frame) -> Json:
     wait = {"token": frame.wait.token, "kind": frame.wait.kind, "data": frame.wait.data} if frame.wait else None
-    return {"id": frame.id, "parent": frame.parent, "path": frame.path, "at": frame.at, "wait": wait}
+    packed: dict[str, Json] = {"id": frame.id, "parent": frame.parent, "path": frame.path, "at": frame.at, "wait": wait}
+    if frame.step is not None:
+        packed["step"] = frame.step
+    if frame.own:
+        packed["own"] = frame.own
+    return packed
 
 
 def _unpacked_frame(data: Mapping[str, Any]) -> Frame:
     found = data["wait"]
     wait = Wait(found["token"], found["kind"], dict(found["data"])) if found else None
-    return Frame(data["id"], data["parent"], data["path"], data["at"], wait)
+    step = data.get("step")
+    own = dict(data.get("own", {}))
+    return Frame(data["id"], data["parent"], data["path"], data["at"], wait, step and dict(step), own)
 
 
 def steps_at(program: Mapping[str, Json], path: str) -> list[Json]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from engine.conditions import check, check_all
+from engine.conditions import check, check_all, enabled
 from engine.plugin import BOOLEAN
-from engine.runs import calls
+from engine.runs import calls, loops, waits
 from engine.runs.course import Course, RunEnded, SequenceEnded, StepFailed
 from engine.runs.frames import Frame, Wait
 from engine.scope import TemplateProblem
@@ -28,10 +28,23 @@ def resume_step(course: Course, frame: Frame, step: Step, kind: str, data: Json)
     """Hands a message to the step that waits for it."""
     if step["do"] == "action":
         return calls.answered(course, frame, step, kind, data)
+    if step["do"] in ("wait_template", "wait_for_trigger"):
+        return waits.resumed(course, frame, kind, data)
     frame.wait = None
     course.body.late += data.get("late", 0.0)
     course.note(frame.step_path, "delay", "done", "the time is up")
     return True
+
+
+def left_sequence(
+    course: Course, frame: Frame, step: Step, inner: Frame, trouble: StepFailed | RunEnded | None
+) -> bool:
+    """A sequence inside the step has ended, by itself or by `trouble`; whether the step is over."""
+    if step["do"] == "parallel":
+        return loops.left_branch(course, frame, inner, trouble)
+    if trouble is not None:
+        raise trouble
+    return step["do"] != "repeat" or loops.next_round(course, frame, step, inner)
 
 
 def _delay(course: Course, frame: Frame, step: Step) -> bool:
@@ -68,6 +81,9 @@ def _if(course: Course, frame: Frame, step: Step) -> bool:
 def _choose(course: Course, frame: Frame, step: Step) -> bool:
     reasons = []
     for index, option in enumerate(step["choose"]):
+        if not enabled(option, course.scope()):
+            reasons.append(f"option {index + 1}: it is switched off")
+            continue
         answer = check_all(option["conditions"], course.scope())
         if answer.holds:
             course.note(frame.step_path, "choose", f"option {index + 1}", option.get("alias") or answer.reason)
@@ -79,6 +95,11 @@ def _choose(course: Course, frame: Frame, step: Step) -> bool:
     if chosen == "none":
         return True
     course.body.enter(f"{frame.step_path}/default", frame)
+    return False
+
+
+def _sequence(course: Course, frame: Frame, step: Step) -> bool:
+    course.body.enter(f"{frame.step_path}/sequence", frame)
     return False
 
 
@@ -101,7 +122,9 @@ def _stop(course: Course, frame: Frame, step: Step) -> bool:
         raise StepFailed(f"stop: {problem}") from None
     text = "" if found is None else str(found)
     if name := step.get("response_variable"):
-        course.body.response = course.body.variables.get(name)
+        if name not in course.scope().variables:
+            raise StepFailed(f"stop: there is no variable {name} to answer with", "aborted")
+        course.body.response = course.scope().variables[name]
     is_error = course.setting("error", step.get("error", False), BOOLEAN)
     outcome = "aborted" if is_error else "finished"
     course.note(frame.step_path, "stop", outcome, text)
@@ -128,6 +151,11 @@ _KINDS: dict[str, Callable[[Course, Frame, Step], bool]] = {
     "condition": _condition,
     "if": _if,
     "choose": _choose,
+    "repeat": loops.repeat,
+    "parallel": loops.parallel,
+    "sequence": _sequence,
+    "wait_template": waits.wait_template,
+    "wait_for_trigger": waits.wait_for_trigger,
     "variables": _variables,
     "stop": _stop,
     "event": _event,

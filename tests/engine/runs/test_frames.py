@@ -19,15 +19,15 @@ def test_a_run_begins_before_its_first_step() -> None:
     assert (ready.step_path, ready.parent, body.tokens()) == ("actions/0", None, [])
 
 
-def test_entering_and_leaving_a_sequence_moves_past_the_step_that_held_it() -> None:
+def test_a_sequence_inside_a_step_goes_first_and_knows_what_holds_it() -> None:
     body = begun({}, {})
     root = body.frames[0]
     inner = body.enter("actions/0/then", root)
-    assert body.ready() is inner
-    assert body.leave(inner) is root
-    assert root.step_path == "actions/1"
-    assert body.leave(root) is None
-    assert body.ready() is None
+    innermost = body.enter("actions/0/then/0/then", inner)
+    assert body.ready() is innermost
+    assert body.above(innermost) == [root, inner, innermost]
+    assert body.parent(inner) is root
+    assert body.parent(root) is None
 
 
 def test_a_leaf_that_waits_is_not_ready_and_is_found_by_its_token() -> None:
@@ -41,7 +41,10 @@ def test_a_leaf_that_waits_is_not_ready_and_is_found_by_its_token() -> None:
 
 def test_a_body_comes_back_from_plain_data_as_it_was() -> None:
     body = begun({"id": "0"}, {"x": [1]})
-    body.enter("actions/0/then", body.frames[0]).wait = Wait("2.3", "outcome", {"pending": ["a"]})
+    inner = body.enter("actions/0/then", body.frames[0], {"wait": {"completed": True}})
+    inner.wait = Wait("2.3", "outcome", {"pending": ["a"]})
+    body.frames[0].step = {"index": 2}
+    body.lines = {"actions/0/repeat/sequence/0": [1, 2]}
     body.failure = {"outcome": "error", "reason": "x"}
     assert unpacked(json.loads(json.dumps(packed(body)))) == body
 
