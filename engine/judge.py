@@ -16,8 +16,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from engine.field import Block, Misread, meant_by
-from engine.problem import Severity, near
+from engine.field import Block, Kind, Misread, meant_by
+from engine.problem import Problem, Severity, near
+from engine.source import Source
 from engine.source.scalar import InputRef, SecretRef
 from engine.template import is_template
 from engine.values import Json, phones_masked
@@ -46,6 +47,19 @@ class Fault:
     at_key: bool = False
     also: tuple[tuple[Path, str], ...] = ()
     severity: Severity = "error"
+
+
+def problem_of(fault: Fault, source: Source) -> Problem:
+    """The fault, whose paths are paths in the file, with its place."""
+    return Problem(
+        fault.code,
+        phones_masked(fault.message),
+        source.places.key(fault.path) if fault.at_key else source.places.value(fault.path),
+        expected=fault.expected,
+        remedy=fault.remedy,
+        also=tuple((source.places.key(path), word) for path, word in fault.also),
+        severity=fault.severity,
+    )
 
 
 def stands_for_any(value: Json) -> bool:
@@ -105,7 +119,7 @@ def _lenient(keyword: Keyword) -> Keyword:
 
 
 def _literally(_validator: Any, _wanted: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    if stands_for_any(instance):
+    if stands_for_any(instance) and not isinstance(instance, InputRef):  # an input is filled in before it is used
         yield ValidationError("literally")
 
 
@@ -335,6 +349,17 @@ def _reading_faults(block: type[Block], values: Mapping[str, Json]) -> list[Faul
             except ValueError as fault:
                 faults.append(_unread((key,), values[key], fault, field.kind.says))
     return faults or _checked(draft, later)
+
+
+def misread(kind: Kind[Any], value: Json, path: Path) -> Fault | None:
+    """What a kind says against a value at `path`; nothing where the value is known later."""
+    if stands_for_any(value) or known_later(value):
+        return None
+    try:
+        kind.read(value)
+    except ValueError as fault:
+        return _unread(path, value, fault, kind.says)
+    return None
 
 
 def _checked(draft: Block, later: set[str]) -> list[Fault]:

@@ -21,8 +21,8 @@ HOUSE = """
 1   template/*
 1   threshold calendar plugin
 2   registry judge secret settings
-3   rules/model rules/schema rules/blueprint rules/names rules/known rules/program
-3   rules/normalise rules/complaints rules/check rules/book
+3   rules/selector rules/model rules/schema rules/names rules/known rules/program
+3   rules/normalise rules/blueprint rules/complaints rules/check rules/book
 4   scope states entity later watches match conditions runs/limits runs/frames runs/course
 4   runs/calls runs/loops runs/waits runs/steps
 4   runs/modes runs/caps runs/gate runs/retry runs/advance
@@ -37,7 +37,7 @@ HOUSE = """
 """
 
 # Rooms that later issues build: their layer is decided already.
-LATER = ("rules/blueprint", "journal/postgres", "cluster", "rehearsal")
+LATER = ("journal/postgres", "cluster", "rehearsal")
 
 # Outside the engine: who may import what, the first line that fits. `PLUGIN` is engine.plugin and the modules that it
 # re-exports names of, `BELOW_CLI` all of the engine below the command line, `{own}` the connection itself.

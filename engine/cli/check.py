@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -84,10 +85,26 @@ def _files_at(path: Path) -> Iterator[RuleFile]:
             yield _renamed(file, _from_here(path / file.name.removeprefix(folder).removeprefix("/")))
         return
     try:
-        yield RuleFile(_from_here(path), path.read_bytes())
+        content = path.read_bytes()
+        yield RuleFile(_from_here(path), content, blueprint=_below_blueprints(path, content))
+        if b"use_blueprint" in content:
+            yield from _blueprints_for(path)
     except OSError as fault:
         found = f"there is no {path}" if isinstance(fault, FileNotFoundError) else f"{path}: {fault.strerror}"
         raise ProblemError(Problem("cannot-read", found, remedy="name a file or folder of rules")) from None
+
+
+def _below_blueprints(path: Path, content: bytes) -> str:
+    """The path of a blueprint below the folder of blueprints; empty where the file is no blueprint."""
+    folders = [above for above in path.resolve().parents if above.name == "blueprints"]
+    is_one = folders and re.search(rb"^blueprint:", content, re.MULTILINE)
+    return path.resolve().relative_to(folders[0]).as_posix() if is_one else ""
+
+
+def _blueprints_for(path: Path) -> Iterator[RuleFile]:
+    """The blueprints that a rule file named alone may use: those of the nearest folder above it that has any."""
+    folder = next((above for above in path.resolve().parents if (above / "blueprints").is_dir()), None)
+    yield from (file for file in _files_at(folder) if file.blueprint) if folder is not None else ()
 
 
 def _renamed(file: RuleFile, name: str) -> RuleFile:

@@ -8,29 +8,39 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 
 from engine.problem import Place, Problem
-from engine.rules.check import Checked, check_file, named_twice
+from engine.rules.blueprint import Blueprint, Blueprints, blueprint_of, united
+from engine.rules.check import Checked, check_blueprint, check_file, named_twice
 from engine.rules.known import Known
 from engine.rules.model import Book, Program
 from engine.source import DEFAULT, read
 
 _ENDINGS = (".yaml", ".yml")
 _TESTS = ("_test.yaml", "_test.yml")
-_BLUEPRINTS = "blueprints"
+BLUEPRINTS = "blueprints"
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """A file of the tree: its name for people, "rules/welcome.yaml", and its bytes, or why they cannot be had."""
+    """A file of the tree: its name for people, "rules/welcome.yaml", and its bytes, or why they cannot be had.
+
+    `blueprint` is its path below the folder of blueprints, "automation/welcome.yaml", where it lies there.
+    """
 
     name: str
     content: bytes = b""
     problem: Problem | None = None
+    blueprint: str = ""
+
+
+def blueprint_path(name: str) -> str:
+    """The path below the folder of blueprints of a file named from the rules folder on; empty where it is elsewhere."""
+    return name.removeprefix(f"{BLUEPRINTS}/") if name.startswith(f"{BLUEPRINTS}/") else ""
 
 
 def read_tree(folder: Path) -> list[RuleFile]:
@@ -47,7 +57,7 @@ def read_tree(folder: Path) -> list[RuleFile]:
         if target in targets and path.is_symlink():
             continue
         targets.add(target)
-        files.append(_file(f"{root.name}/{name}", path, root))
+        files.append(replace(_file(f"{root.name}/{name}", path, root), blueprint=blueprint_path(name)))
     return files
 
 
@@ -72,7 +82,7 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    folders += [path] if entry.name != _BLUEPRINTS else []
+                    folders.append(path)
                 elif entry.name.endswith(_ENDINGS) and not entry.name.endswith(_TESTS):
                     yield str(path.relative_to(root).as_posix()), path
                 elif entry.is_symlink() and entry.is_dir():
@@ -130,26 +140,53 @@ class Shelf:
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self._kept: dict[tuple[str, bytes], tuple[Checked, str]] = {}
+        self._kept: dict[tuple[str, str], tuple[Checked, str]] = {}
+        self._blueprints: dict[tuple[str, str], Blueprint] = {}
 
     def checked(self, files: Iterable[RuleFile]) -> list[tuple[RuleFile, Checked, str]]:
-        """Each file with what it gave and its text; only files that were not seen like this before are looked at."""
-        kept: dict[tuple[str, bytes], tuple[Checked, str]] = {}
+        """Each file with what it gave and its text; only files that were not seen like this before are looked at.
+
+        A file is looked at again when a blueprint that it uses has changed.
+        """
+        found = [(file, (file.name, _mark(file))) for file in files]
+        self._blueprints = {key: self._blueprint(file, key) for file, key in found if file.blueprint}
+        blueprints = Blueprints(self._blueprints.values())
+        kept = {}
         results = []
-        for file in files:
-            key = (file.name, blake2b(file.content, digest_size=16).digest())
+        for file, key in found:
             if file.problem is not None:
-                results.append((file, Checked(problems=(file.problem,), unnamed=True), ""))
+                results.append((file, Checked(problems=(file.problem,), unnamed=not file.blueprint), ""))
                 continue
-            kept[key] = self._kept.get(key) or _checked(file, self._known)
+            kept[key] = self._known_before(key, blueprints) or self._checked(file, key, blueprints)
             results.append((file, *kept[key]))
         self._kept = kept
         return results
 
+    def _blueprint(self, file: RuleFile, key: tuple[str, str]) -> Blueprint:
+        if key in self._blueprints:
+            return self._blueprints[key]
+        source = read(file.content, file.name)
+        if file.problem is not None:
+            return Blueprint(file.blueprint, source, key[1], problems=(file.problem,))
+        return blueprint_of(source, file.blueprint, key[1])
 
-def _checked(file: RuleFile, known: Known) -> tuple[Checked, str]:
-    source = read(file.content, file.name)
-    return check_file(source, known), source.text
+    def _known_before(self, key: tuple[str, str], blueprints: Blueprints) -> tuple[Checked, str] | None:
+        kept = self._kept.get(key)
+        same = kept is not None and all(blueprints.mark(path) == mark for path, mark in kept[0].leans_on.items())
+        return kept if same else None
+
+    def _checked(self, file: RuleFile, key: tuple[str, str], blueprints: Blueprints) -> tuple[Checked, str]:
+        if file.blueprint:
+            blueprint = self._blueprints[key]
+            return check_blueprint(blueprint, self._known), blueprint.source.text
+        source = read(file.content, file.name)
+        return check_file(source, self._known, blueprints), source.text
+
+
+def _mark(file: RuleFile) -> str:
+    """What changes when the file does."""
+    why = str(file.problem).encode() if file.problem is not None else b""
+    return blake2b(file.content + why, digest_size=16).hexdigest()
 
 
 def make_book(files: Iterable[RuleFile], shelf: Shelf, last: Mapping[str, Program]) -> Book:
@@ -163,7 +200,7 @@ def make_book(files: Iterable[RuleFile], shelf: Shelf, last: Mapping[str, Progra
         for rule, program in last.items()
         if rule not in programs and (rule in broken or program.file in unsure or _tree_is_gone(program, unsure))
     }
-    problems = [problem for _, checked, _ in results for problem in checked.problems] + clashes
+    problems = _told([problem for _, checked, _ in results for problem in checked.problems] + clashes, results)
     named = {problem.place.file for problem in problems if problem.place}
     named |= {place.file for problem in problems for place, _ in problem.also}
     return Book(
@@ -172,6 +209,13 @@ def make_book(files: Iterable[RuleFile], shelf: Shelf, last: Mapping[str, Progra
         stale=frozenset(stale),
         sources={file.name: text for file, _, text in results if file.name in named},
     )
+
+
+def _told(problems: list[Problem], results: list[tuple[RuleFile, Checked, str]]) -> list[Problem]:
+    """The problems, those of blueprints behind the others and each of them once."""
+    blueprints = {file.name for file, _, _ in results if file.blueprint}
+    theirs = [problem for problem in problems if problem.place is not None and problem.place.file in blueprints]
+    return [problem for problem in problems if problem not in theirs] + united(theirs) if theirs else problems
 
 
 def _tree_is_gone(program: Program, unsure: Iterable[str]) -> bool:

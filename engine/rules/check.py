@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.field import FieldError
-from engine.judge import Fault, Path, found, known_later, named, shown
+from engine.judge import Fault, Path, found, known_later, named, problem_of, shown
 from engine.plugin import Action, Trigger
 from engine.problem import Place, Problem, near
-from engine.rules.complaints import Complaints, problem_of, references, too_many
+from engine.rules.blueprint import USE, Blueprint, Blueprints, Use, inputs_astray
+from engine.rules.complaints import Complaints, too_many
 from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.rules.names import Names
-from engine.rules.normalise import NO_DEVICES, Draft, normalised, rules_in
+from engine.rules.normalise import NO_DEVICES, PLURALS, Draft, normalised, rules_in
 from engine.rules.program import body_of, fields_of, plain, program, rendered, trigger_variables
 from engine.rules.schema import (
     CONDITION_KINDS,
@@ -35,12 +36,14 @@ from engine.rules.schema import (
     RuleKeys,
     TriggerKeys,
 )
-from engine.source import Source
+from engine.source import DEFAULT, Source
+from engine.source.scalar import InputRef, references
 from engine.template import TemplateProblem, is_template
 from engine.values import Json
 
 MOST_BROKEN = 500
 HOW_OFTEN = ("count", "for_each", "while", "until")
+NO_BLUEPRINTS = Blueprints()
 _NOT_THERE = frozenset({"missing-key", "unknown-step"})
 """What may be there for all that, in a part that was not read."""
 _ALIAS = re.compile(r"(?:^|[\s\[,{])\*\w")
@@ -49,19 +52,21 @@ _ALIAS = re.compile(r"(?:^|[\s\[,{])\*\w")
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What one file gave. `places` are where the ids of its rules stand; `broken` are the ids of rules in error, and
-    `unnamed` says that a broken part of the file could be any rule."""
+    `unnamed` says that a broken part of the file could be any rule. `leans_on` are the paths of the blueprints that it
+    uses, each with the mark that it had."""
 
     programs: tuple[Program, ...] = ()
     problems: tuple[Problem, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     unnamed: bool = False
+    leans_on: Mapping[str, str] = field(default_factory=dict)
 
 
-def check_file(source: Source, known: Known) -> Checked:
+def check_file(source: Source, known: Known, blueprints: Blueprints = NO_BLUEPRINTS) -> Checked:
     """The programs and problems of one file; never raises for what is in it."""
     rules, faults = rules_in(source.value)
-    file = _File(source, known)
+    file = _File(source, known, blueprints)
     file.problems += [problem_of(fault, source) for fault in faults]
     if not source.text.strip() and not source.problems:
         file.problems.append(_nothing_in(source.file))
@@ -75,6 +80,17 @@ def check_file(source: Source, known: Known) -> Checked:
     return file.checked()
 
 
+def check_blueprint(blueprint: Blueprint, known: Known) -> Checked:
+    """The problems of a blueprint for itself, its gaps standing for any value and a rule for what it leaves out."""
+    problems = list(blueprint.problems)
+    if not blueprint.is_broken and blueprint.domain == "automation":
+        open_ends = {"id": "a", "triggers": InputRef("triggers"), "actions": InputRef("actions")}
+        named = {PLURALS.get(key, key) for key in blueprint.body}
+        value = {**{key: end for key, end in open_ends.items() if key not in named}, **blueprint.body}
+        problems += _Rule(normalised(value, ()), blueprint.source, known).judged()
+    return Checked(problems=_in_order(problems))
+
+
 def _nothing_in(file: str) -> Problem:
     remedy = "write rules into it, or delete the file"
     return Problem("no-rules", "the file is empty", Place(file, 1, 1), "rules", remedy, severity="warning")
@@ -83,9 +99,12 @@ def _nothing_in(file: str) -> Problem:
 class _File:
     """What one file has given so far."""
 
-    def __init__(self, source: Source, known: Known) -> None:
+    def __init__(self, source: Source, known: Known, blueprints: Blueprints) -> None:
         self.source = source
         self.known = known
+        self.blueprints = blueprints
+        self.leans_on: dict[str, str] = {}
+        self.room = DEFAULT.nodes
         self.problems = list(source.problems)
         self.programs: dict[str, Program] = {}
         self.places: dict[str, Place] = {}
@@ -95,7 +114,7 @@ class _File:
 
     def take(self, path: Path, raw: Json, following: Path | None) -> None:
         """Looks at one rule; `following` is where the next one begins."""
-        rule = _Rule(normalised(raw, path), self.source, self.known)
+        rule = self._rule(raw, path)
         lines = _lines_of(self.source, path, following)
         made = rule.program("\n".join(self.source.places.lines[lines.start : lines.stop]).rstrip())
         problems = rule.told.problems
@@ -104,7 +123,7 @@ class _File:
             problems = [problem for problem in problems if problem.code not in _NOT_THERE]
         self.problems += problems
         self.broken_rules += made is None
-        place = self.source.places.value((*path, rule.named_by) if rule.named_by else path)
+        place = rule.source.places.value((*rule.draft.path, rule.named_by) if rule.named_by else rule.draft.path)
         if rule.id in self.places:
             self.problems.append(named_twice(rule.id, place, self.places[rule.id]))
             self.broken_rules += 1
@@ -116,6 +135,29 @@ class _File:
                 self.broken.add(rule.id)
             else:
                 self.programs[rule.id] = made
+
+    def _rule(self, raw: Json, path: Path) -> _Rule:
+        """The rule as it is written, or as its blueprint makes it."""
+        if isinstance(raw, dict) and USE in raw:
+            return self._of_blueprint(raw, path)
+        draft = normalised(raw, path)
+        draft.faults[:0] = self._astray(raw, path)
+        return _Rule(draft, self.source, self.known)
+
+    def _of_blueprint(self, raw: dict[str, Json], path: Path) -> _Rule:
+        use = self.blueprints.use(raw, path, self.source, self.room)
+        self.room -= use.nodes
+        if isinstance(raw[USE], dict):
+            asked = str(raw[USE].get("path"))
+            self.leans_on[asked] = self.blueprints.mark(asked)
+        draft = normalised(use.value, ())
+        draft.is_whole = use.is_whole
+        draft.faults = [*self._astray(raw, ()), *use.faults, *(draft.faults if use.is_whole else ())]
+        return _Rule(draft, use.source, self.known, use)
+
+    def _astray(self, raw: Json, at: Path) -> list[Fault]:
+        """Gaps of a blueprint where there is none."""
+        return inputs_astray(raw, at) if "!input" in self.source.text else []
 
     def _misread(self, lines: range) -> bool:
         """Whether a part of the rule was not read as it is written; what it would do then nobody asked for."""
@@ -136,7 +178,7 @@ class _File:
         unread = {_spot(problem.place) for problem in self.source.problems}
         own = [problem for problem in self.problems if _spot(problem.place) not in unread]
         problems = _in_order([*self.source.problems, *own])
-        return Checked(programs, problems, self.places, frozenset(self.broken), self.unnamed)
+        return Checked(programs, problems, self.places, frozenset(self.broken), self.unnamed, self.leans_on)
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
@@ -144,8 +186,8 @@ def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(dict.fromkeys(problems), key=lambda problem: _spot(problem.place)))
 
 
-def _spot(place: Place | None) -> tuple[int, int]:
-    return (place.line, place.column) if place else (0, 0)
+def _spot(place: Place | None) -> tuple[str, int, int]:
+    return (place.file, place.line, place.column) if place else ("", 0, 0)
 
 
 def named_twice(rule: str, place: Place, first: Place) -> Problem:
@@ -175,11 +217,11 @@ def slug(alias: str) -> str:
 class _Rule:
     """One rule on its way from draft to program; what is wrong gathers in `told`."""
 
-    def __init__(self, draft: Draft, source: Source, known: Known) -> None:
+    def __init__(self, draft: Draft, source: Source, known: Known, use: Use | None = None) -> None:
         self.draft = draft
         self.source = source
         self.known = known
-        self.told = Complaints(draft, source, known)
+        self.told = Complaints(draft, source, known, use)
         self.id, self.named_by = self._identity()
         self.plugins: dict[int, Trigger] = {}
         self.given: Mapping[str, Json] = {}
@@ -195,17 +237,22 @@ class _Rule:
 
     def program(self, text: str) -> Program | None:
         """The program, or None where something is wrong."""
-        if self.draft.body or not self.draft.faults:
-            self._judge()
+        self.judged()
         if self.told.fatal:
             return None
         body = body_of(self.draft.body, self.id, self.known.registry, self.known.defaults)
         line = self.source.places.value(self.draft.path).line
         return program(body, self.plugins, self.source.file, line, text)
 
+    def judged(self) -> list[Problem]:
+        """All that is wrong with it."""
+        if self.draft.is_whole and (self.draft.body or not self.draft.faults):
+            self._judge()
+        return self.told.problems
+
     def _judge(self) -> None:
         body = self.draft.body
-        if not self.id and not isinstance(body.get("id"), list | dict | bool):
+        if not self.id and not isinstance(body.get("id"), list | dict | bool | InputRef):
             remedy = 'write "id:" and a short name of letters, digits and _'
             alias = body.get("alias")
             message = "this rule has neither id nor alias"
@@ -257,7 +304,13 @@ class _Rule:
             own |= names.roots
             self._switch(trigger.get("enabled"), (*at, "enabled"), given)
             self._trigger(index, plugin, trigger["with"], (*at, "with"), given)
-        return Names.of_triggers(plugins).with_names(*own, *given.roots)
+        names = Names.of_triggers(plugins if self._are_known(triggers) else ())
+        return names.with_names(*own, *given.roots)
+
+    def _are_known(self, triggers: Json) -> bool:
+        """Whether every trigger could be read as one of a known kind."""
+        kinds = [each["trigger"] if isinstance(each, dict) else None for each in _all_of(triggers)]
+        return all(isinstance(kind, str) and kind in self.known.registry.triggers for kind in kinds)
 
     def _switch(self, enabled: Json, at: Path, given: Names) -> None:
         """Whether a trigger is on is worked out once, when the rule is read."""
@@ -284,7 +337,7 @@ class _Rule:
             is_late = key in plugin.fields() and plugin.fields()[key].is_late
             names = Names.of_triggers([plugin]).with_names(*given.roots, *plugin.knows) if is_late else given
             self.told.templates(value, (*at, key), names)
-        if len(self.told.problems) > before:
+        if len(self.told.problems) > before or _has_gaps(values):
             return
         try:
             self.plugins[index] = plugin(fields_of(plugin, plain(values), self.given))
@@ -302,6 +355,8 @@ class _Rule:
 
     def _condition(self, condition: dict[str, Json], at: Path, names: Names) -> None:
         name = condition["condition"]
+        if isinstance(name, InputRef):
+            return
         kind = CONDITION_KINDS.get(name) if isinstance(name, str) else None
         if kind is None:
             self._unknown("condition", name, (*at, "condition"), CONDITION_KINDS, LATER_CONDITIONS)
@@ -316,7 +371,10 @@ class _Rule:
         self.told.templates(rest, at, names)
 
     def _trigger_ids(self, ids: Json, at: Path) -> None:
-        triggers = list(_elements(self.draft.body.get("triggers")))
+        given = self.draft.body.get("triggers")
+        if _has_gaps(given) or None in _all_of(given):
+            return
+        triggers = list(_elements(given))
         known = {str(trigger.get("id", index)) for index, trigger in triggers}
         for index, name in enumerate(ids if isinstance(ids, list) else []):
             if isinstance(name, str) and name not in known:
@@ -487,7 +545,7 @@ class _Rule:
         return {**kept, "data": {**data, **{key: step[key] for key in astray}}}
 
     def _allowed(self, plugin: type[Action], data: dict[str, Json], at: Path) -> None:
-        if self.known.hosts is None:
+        if self.known.hosts is None or _has_gaps(data):
             return
         try:
             forbidden = plugin.forbidden(plain(data), self.known.hosts)
@@ -551,6 +609,16 @@ def _is_word(name: Json) -> bool:
     if isinstance(name, str):
         return not is_template(name)
     return isinstance(name, int | float) and not isinstance(name, bool)
+
+
+def _has_gaps(value: Json) -> bool:
+    """Whether a blueprint leaves something of it to the rules that use it."""
+    return any(isinstance(each, InputRef) for _, each in references(value, ()))
+
+
+def _all_of(values: Json) -> list[Json]:
+    """The elements of a list; what stands in its place where it is none."""
+    return values if isinstance(values, list) else [values]
 
 
 def _elements(values: Json) -> Iterator[tuple[int, dict[str, Json]]]:

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from dataclasses import replace
 
 import re2
 
 from engine.field import Block
-from engine.judge import MOST_FAULTS, Fault, Path, block_faults, found, named, shown, stands_for_any
+from engine.judge import MOST_FAULTS, Fault, Path, block_faults, found, named, problem_of, shown, stands_for_any
 from engine.problem import Place, Problem, near
+from engine.rules.blueprint import Use
 from engine.rules.known import Known
 from engine.rules.names import Names
 from engine.rules.normalise import Draft
 from engine.rules.schema import ActionStep
 from engine.source import Source
-from engine.source.scalar import InputRef, SecretRef
+from engine.source.scalar import InputRef, SecretRef, references
 from engine.template import Template, TemplateProblem, is_template
-from engine.values import Json, phones_masked
+from engine.values import Json
 
 _LONGEST_BLOCK = 60
+_GAP = re.compile(r"!input\s+([\w.-]+)")
 
 
 class Complaints:
     """The problems of one rule; every path that is handed in is canonical."""
 
-    def __init__(self, draft: Draft, source: Source, known: Known) -> None:
+    def __init__(self, draft: Draft, source: Source, known: Known, use: Use | None = None) -> None:
         self._draft = draft
         self._source = source
         self._known = known
-        self._lines = source.places.lines
+        self._use = use
         self.problems: list[Problem] = []
+        for problem in use.in_the_way if use is not None else ():
+            self._add(problem)
         for fault in draft.faults:
             self._add(problem_of(fault, source))
 
@@ -40,6 +44,7 @@ class Complaints:
         return len(self.problems) > MOST_FAULTS
 
     def _add(self, problem: Problem) -> None:
+        problem = self._use.told(problem) if self._use is not None else problem
         if len(self.problems) == MOST_FAULTS:
             self.problems.append(too_many(f"more than {MOST_FAULTS} problems in one rule", problem.place))
         elif not self.full:
@@ -72,9 +77,8 @@ class Complaints:
 
     def _reference(self, reference: SecretRef | InputRef, path: Path, welcome: bool) -> None:
         if isinstance(reference, InputRef):
-            message = f'"!input {reference.name}" stands outside a blueprint'
-            self.fault(Fault(path, "input-not-here", message, remedy="write the value itself here"))
-        elif not welcome:
+            return  # a gap of a blueprint; elsewhere it was told of before
+        if not welcome:
             remedy = "a secret goes only into the headers of a call, and into the settings"
             self.fault(Fault(path, "secret-not-here", f'the secret "{reference.name}" may not go here', remedy=remedy))
         elif self._known.secrets is not None and reference.name not in self._known.secrets:
@@ -108,7 +112,7 @@ class Complaints:
             template = Template.parse(text)
         except TemplateProblem as error:
             place = self._place_in(text, at, error.line, error.column, error.subject)
-            self._add(Problem("bad-template", error.message, place, expected=error.expected, remedy=error.remedy))
+            self._bad_template(error, text, place)
             return
         if names.is_limited and (clock := template.clock):
             message = f"`{clock[1]}` cannot be asked here"
@@ -122,24 +126,26 @@ class Complaints:
                 place = self._place_in(text, at, read.line, read.column, read.path)
                 self._add(replace(complaint, place=place))
 
+    def _bad_template(self, error: TemplateProblem, text: str, place: Place) -> None:
+        problem = Problem("bad-template", error.message, place, expected=error.expected, remedy=error.remedy)
+        if gap := _GAP.search(text):
+            name = gap[1]
+            remedy = f'give it a name, with "{name}: !input {name}" below "variables:", and write {{{{ {name} }}}}'
+            problem = replace(problem, message="!input does not work inside a template", expected="", remedy=remedy)
+        self._add(problem)
+
     def _place_in(self, text: str, at: Path, line: int, column: int, subject: str) -> Place:
         """Where a spot inside a template stands in the file; the template itself where that cannot be told."""
-        value = self._source.places.value(self._draft.written_at(at))
+        written = self._draft.written_at(at)
+        value = self._source.places.value(written)
+        file = self._source.places.at(written)[0].lines
         lines = text.split("\n")
         whole = lines[line - 1] if 0 < line <= len(lines) and column > 0 else ""
         for words, offset in ((whole, column), (subject, 1)):
-            spot = self._written_from(value, words) if words else None
+            spot = _written_from(file, value, words) if words else None
             if spot is not None:
                 return Place(value.file, spot[0], spot[1] + offset, max(1, len(subject)))
         return value
-
-    def _written_from(self, value: Place, words: str) -> tuple[int, int] | None:
-        """The line (from 1) and column (from 0) where these words next stand, from the value's place on."""
-        for number, here in enumerate(self._lines[value.line - 1 : value.line + _LONGEST_BLOCK], value.line):
-            start = here.find(words, value.column - 1 if number == value.line else 0)
-            if start >= 0:
-                return number, start
-        return None
 
     def fault(self, fault: Fault) -> None:
         """Takes a fault at a canonical path down as a problem at the author's place."""
@@ -177,22 +183,18 @@ _EXPRESSION_FAULTS = {
 }
 
 
+def _written_from(file: list[str], value: Place, words: str) -> tuple[int, int] | None:
+    """The line (from 1) and column (from 0) where these words next stand, from the value's place on."""
+    for number, here in enumerate(file[value.line - 1 : value.line + _LONGEST_BLOCK], value.line):
+        start = here.find(words, value.column - 1 if number == value.line else 0)
+        if start >= 0:
+            return number, start
+    return None
+
+
 def too_many(message: str, place: Place | None) -> Problem:
     """The problem that the rest was not looked at."""
     return Problem("too-many-problems", message, place, remedy="mend the first ones, then check again")
-
-
-def problem_of(fault: Fault, source: Source) -> Problem:
-    """The fault, whose paths are paths in the file, with its place."""
-    return Problem(
-        fault.code,
-        phones_masked(fault.message),
-        source.places.key(fault.path) if fault.at_key else source.places.value(fault.path),
-        expected=fault.expected,
-        remedy=fault.remedy,
-        also=tuple((source.places.key(path), word) for path, word in fault.also),
-        severity=fault.severity,
-    )
 
 
 def _with_keys(fault: Fault, block: type[Block], beside: type[Block]) -> Fault:
@@ -200,14 +202,3 @@ def _with_keys(fault: Fault, block: type[Block], beside: type[Block]) -> Fault:
     return replace(
         fault, expected=f"one of {', '.join(known)}", remedy=fault.remedy or near(str(fault.path[-1]), known)
     )
-
-
-def references(value: Json, path: Path) -> Iterator[tuple[Path, SecretRef | InputRef]]:
-    if isinstance(value, SecretRef | InputRef):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            yield from references(part, (*path, key))
-    elif isinstance(value, list):
-        for index, part in enumerate(value):
-            yield from references(part, (*path, index))

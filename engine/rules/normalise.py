@@ -14,10 +14,11 @@ from typing import Any
 from engine.judge import MOST_FAULTS, Fault, Path, found, unknown_key
 from engine.problem import near
 from engine.rules.schema import DEVICE_KINDS, LATER_STEPS, STEP_KINDS, RuleKeys, TriggerKeys
+from engine.source.scalar import InputRef
 from engine.template import is_template
 from engine.values import Json
 
-_PLURALS = {"trigger": "triggers", "condition": "conditions", "action": "actions"}
+PLURALS = {"trigger": "triggers", "condition": "conditions", "action": "actions"}
 _RULE_LISTS = ("rules", "automation")
 _LATER_FILE_KEYS = frozenset(
     {"scripts", "script", "sensors", "sensor", "template", "variables", "counter", "timer"}
@@ -25,7 +26,7 @@ _LATER_FILE_KEYS = frozenset(
 )
 _LOGIC = ("and", "or", "not")
 _TRIGGER_KEYS = frozenset(TriggerKeys.fields())
-_LATER_RULE_KEYS = frozenset({"use_blueprint", "quiet_hours", "digest", "missed"})
+_LATER_RULE_KEYS = frozenset({"quiet_hours", "digest", "missed"})
 _OLD_STEP_KEYS = {
     "service": "action",
     "service_template": "action",
@@ -40,12 +41,14 @@ class Draft:
     """One rule in canonical form, not judged yet. An element that could not be understood is None.
 
     `origins` leads from canonical paths to paths in the file wherever the two part; `faults` have paths in the file.
+    A draft that is not whole lacks what its blueprint should give, and only its name can be told.
     """
 
     path: Path
     body: dict[str, Json] = field(default_factory=dict)
     origins: dict[Path, Path] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    is_whole: bool = True
 
     def written_at(self, path: Path) -> Path:
         """Where the author wrote the value at a canonical path."""
@@ -66,6 +69,8 @@ def rules_in(value: Json) -> tuple[list[tuple[Path, Json]], list[Fault]]:
         expected = 'a list of rules, or a mapping with the key "rules"'
         remedy = 'begin a rule with "- id: a_name", and below it "triggers:" and "actions:"'
         return [], [Fault((), "wrong-type", f"the file holds {found(value)}", expected, remedy)]
+    if "blueprint" in value and not set(value) & set(_RULE_LISTS):
+        return [], [_file_key("blueprint")]
     if _looks_like_a_rule(value):
         return [((), value)], []
     rules: list[tuple[Path, Json]] = []
@@ -79,10 +84,15 @@ def rules_in(value: Json) -> tuple[list[tuple[Path, Json]], list[Fault]]:
 
 
 def _looks_like_a_rule(value: dict[str, Json]) -> bool:
-    return not set(value) & set(_RULE_LISTS) and bool({"triggers", "trigger", "actions", "action"} & set(value))
+    return not set(value) & set(_RULE_LISTS) and bool(
+        {"triggers", "trigger", "actions", "action", "use_blueprint"} & set(value)
+    )
 
 
 def _file_key(key: str) -> Fault:
+    if key == "blueprint":
+        remedy = 'move the file into the folder "blueprints" of the rules folder; a rule uses it with use_blueprint'
+        return Fault((key,), "blueprint-elsewhere", "a blueprint stands among the rules", remedy=remedy, at_key=True)
     if key in _LATER_FILE_KEYS:
         return _later((key,), f'"{key}"')
     return unknown_key((key,), ["rules"])
@@ -130,9 +140,9 @@ class _Normaliser:
 
     def rule(self, raw: dict[str, Json]) -> None:
         body, path = self.draft.body, self.draft.path
-        for key, value in self._renamed(raw, _PLURALS, path):
+        for key, value in self._renamed(raw, PLURALS, path):
             written = (*path, key)
-            name = _PLURALS.get(key, key)
+            name = PLURALS.get(key, key)
             if name != key:
                 self.draft.origins[(name,)] = written
             if name in _LATER_RULE_KEYS:
@@ -169,6 +179,9 @@ class _Normaliser:
             if len(self.draft.faults) > MOST_FAULTS:
                 break
             here = (*at, len(elements))
+            if isinstance(element, InputRef):
+                elements.append(None)  # a blueprint that is looked at for itself: what it will be is not known
+                continue
             if one is _Normaliser._trigger and _is_group(element):
                 elements += self._group(element["triggers"], at, (*path, *below, "triggers"), len(elements))
                 continue
@@ -193,7 +206,8 @@ class _Normaliser:
         elements = []
         for index, (below, element) in enumerate(_listed(value), count):
             self.draft.origins[(*at, index)] = (*path, *below)
-            elements.append(self._trigger(element, (*at, index), (*path, *below)))
+            known = not isinstance(element, InputRef)
+            elements.append(self._trigger(element, (*at, index), (*path, *below)) if known else None)
         return elements
 
     def _trigger(self, raw: Json, at: Path, path: Path) -> Json:

@@ -16,6 +16,7 @@ from engine.field import (
     MAPPING,
     NUMBER,
     TEXT,
+    URL,
     Block,
     Field,
     Kind,
@@ -27,6 +28,7 @@ from engine.field import (
     required,
 )
 from engine.registry import Registry
+from engine.rules.selector import SELECTORS
 from engine.settings import MAX_SENDS, MODES
 from engine.values import Json
 
@@ -47,6 +49,7 @@ NAME: Kind[str] = Kind(
 MODE = Kind(f"one of {', '.join(MODES)}", {"enum": list(MODES), "literally": True}, str)
 IF_UNSURE = Kind("one of hold, send_again, drop", {"enum": ["hold", "send_again", "drop"], "literally": True}, str)
 SILENCE = choice("silent", "debug", "info", "warning", "error", "critical")
+DOMAIN = Kind("automation or script", {"enum": ["automation", "script"], "literally": True}, str)
 CONDITIONS = _nested("a list of conditions", "conditions")
 STEPS = _nested("a list of steps", "steps")
 TRIGGERS = _nested("a list of triggers", "triggers")
@@ -285,6 +288,45 @@ class EventStep(Step):
     event_data = optional(MAPPING, "What the event carries")
 
 
+class UseBlueprint(Block):
+    """Makes a rule of a blueprint; keys beside it take the place of the blueprint's own."""
+
+    path = required(WORD, "The blueprint's file, below the folder blueprints")
+    input = optional(MAPPING, "What the blueprint asks for")
+
+
+class BlueprintKeys(Block):
+    """What a blueprint says of itself."""
+
+    name = required(WORD, "The blueprint's name for people")
+    description = optional(WORD, "What it is for")
+    domain = required(DOMAIN, "What is made of it: a rule (automation) or a script")
+    author = optional(WORD, "Who wrote it")
+    source_url = optional(URL, "Where it comes from")
+    homeassistant = optional(MAPPING, "Taken along from Home Assistant")
+    input = optional(MAPPING, "What it asks for, by name; inside it, `!input name` stands for what is given")
+
+
+class InputKeys(Block):
+    """One thing that a blueprint asks for."""
+
+    name = optional(WORD, "Its name for people")
+    description = optional(WORD, "What to give")
+    default = optional(ANYTHING, "What it is where nothing is given; without it something must be given")
+    selector = optional(ANYTHING, "What may be given")
+    visible = optional(ANYTHING, "When a form shows it")
+
+
+class SectionKeys(Block):
+    """Inputs that a form shows together."""
+
+    name = optional(WORD, "The heading")
+    icon = optional(WORD, "A picture for it")
+    description = optional(WORD, "What they are for")
+    collapsed = optional(BOOLEAN, "Whether a form shows only the heading")
+    input = required(MAPPING, "The inputs, by name")
+
+
 CONDITION_KINDS: Mapping[str, type[Condition]] = {
     "template": TemplateCondition,
     "and": LogicCondition,
@@ -331,7 +373,8 @@ def published(registry: Registry) -> dict[str, Json]:
     }
     definitions: dict[str, Json] = {
         "template": _TEMPLATE,
-        "rule": shared.block(RuleKeys),
+        "rule": _rule(shared),
+        "blueprint": _blueprint(shared),
         "trigger": _by_kind("trigger", registry.triggers, shared, TriggerKeys),
         "condition": {"anyOf": [_TEMPLATE, *_short_conditions(), _by_word("condition", CONDITION_KINDS, shared)]},
         "step": _steps(registry, shared),
@@ -343,9 +386,39 @@ def published(registry: Registry) -> dict[str, Json]:
     return {
         "$schema": _DIALECT,
         "title": "A rulewheel rule file",
-        "anyOf": [rules, mapping, {"$ref": "#/$defs/rule"}],
+        "anyOf": [rules, mapping, {"$ref": "#/$defs/rule"}, {"$ref": "#/$defs/blueprint"}],
         "$defs": {**definitions, **shared.definitions()},
     }
+
+
+def _rule(shared: _Shared) -> dict[str, Json]:
+    """A rule as it stands, or one of a blueprint, which brings what is missing."""
+    written = shared.block(RuleKeys)
+    given = {"use_blueprint": shared.block(UseBlueprint), **written["properties"]}
+    of_a_blueprint = {**written, "properties": given, "required": ["use_blueprint"]}
+    return {"if": {"type": "object", "required": ["use_blueprint"]}, "then": of_a_blueprint, "else": written}
+
+
+def _blueprint(shared: _Shared) -> dict[str, Json]:
+    """A blueprint's file; its rule has gaps, which are no plain values, so only the head is judged."""
+    one = shared.block(InputKeys)
+    one["properties"]["selector"] = {
+        "type": "object",
+        "description": InputKeys.selector.says,
+        "propertyNames": {"enum": list(SELECTORS)},
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    gap = {"anyOf": [{"type": "null"}, one]}
+    section = shared.block(SectionKeys)
+    section["properties"]["input"] = {"type": "object", "additionalProperties": gap}
+    head = shared.block(BlueprintKeys)
+    head["properties"]["input"] = {
+        "type": "object",
+        "description": BlueprintKeys.input.says,
+        "additionalProperties": {"if": {"type": "object", "required": ["input"]}, "then": section, "else": gap},
+    }
+    return {"type": "object", "properties": {"blueprint": head}, "required": ["blueprint"]}
 
 
 class _Shared:

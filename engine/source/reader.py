@@ -22,7 +22,7 @@ from engine.problem import Problem, near
 from engine.source.collection import OpenList, OpenMapping, copied
 from engine.source.mistake import bad_escape, explain, unquoted_template
 from engine.source.parser import MarkedYAMLError, events
-from engine.source.places import Branch, Places, Span, Spot, span_between
+from engine.source.places import Branch, Places, Span, Spot, span_between, span_of
 from engine.source.scalar import InputRef, SecretRef, plain
 from engine.values import phones_masked
 
@@ -348,7 +348,7 @@ class Reader:
             if isinstance(value, dict) and isinstance(place, Branch):
                 parts.append((value, place))
             else:
-                self._merge_not_mapping(place.span if isinstance(place, Branch) else place)
+                self._merge_not_mapping(span_of(place))
         return parts
 
     def _merge_not_mapping(self, span: Span) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -27,6 +29,18 @@ class InputRef:
     """`!input name`: stands for an input of the blueprint that holds it."""
 
     name: str
+
+
+def references(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], SecretRef | InputRef]]:
+    """Every reference inside a value that stands at `path`, each with its own path."""
+    if isinstance(value, SecretRef | InputRef):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from references(part, (*path, key))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from references(part, (*path, index))
 
 
 def plain(word: str) -> str | int | float | bool | None:

@@ -22,7 +22,7 @@ from engine.plugin import (
 from engine.problem import ProblemError, near
 from engine.records import Changes, CommandRecord, ProblemRecord, ProgramRecord
 from engine.registry import OURS, Registry
-from engine.rules.book import RuleFile
+from engine.rules.book import RuleFile, blueprint_path
 from engine.rules.known import Known
 from engine.rules.model import Program
 from engine.rules.program import is_off, program_from_record
@@ -272,7 +272,9 @@ class World:
         return program_from_record(record, self.settings.registry)
 
     def _rule_files(self) -> list[RuleFile]:
-        return [RuleFile(name, text.encode()) for name, text in sorted(self._files.items())]
+        return [
+            RuleFile(name, text.encode(), blueprint=blueprint_path(name)) for name, text in sorted(self._files.items())
+        ]
 
     async def _read_rules(self) -> None:
         reading = self._tree.read(self.clock.now())

@@ -58,7 +58,7 @@ def test_an_editor_finds_the_schema_that_lies_beside_the_rules(folder: Path) -> 
     editor = json.loads((folder / "rules" / ".vscode" / "settings.json").read_text(encoding="utf-8"))
     (schema,) = editor["yaml.schemas"]
     assert (folder / "rules" / schema).read_text(encoding="utf-8") == told("schema")
-    assert editor["yaml.customTags"] == ["!secret scalar"]
+    assert editor["yaml.customTags"] == ["!secret scalar", "!input scalar"]
 
 
 def test_in_this_folder_nothing_is_said_about_going_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,10 +123,14 @@ def names(root: Path) -> list[str]:
 def test_every_yaml_file_below_the_folder_is_read_and_nothing_else(tmp_path: Path) -> None:
     root = tree(
         tmp_path, "b.yaml", "a.yml", "shop/pune/c.yaml", "a_test.yaml", "notes.txt", ".git/d.yaml", ".e.yaml",
-        "blueprints/f.yaml", "shop/blueprints/g.yaml",
+        "blueprints/f.yaml", "blueprints/automation/g.yaml",
     )  # fmt: skip
 
-    assert names(root) == ["rules/a.yml", "rules/b.yaml", "rules/shop/pune/c.yaml"]
+    assert names(root) == [
+        "rules/a.yml", "rules/b.yaml", "rules/blueprints/automation/g.yaml", "rules/blueprints/f.yaml",
+        "rules/shop/pune/c.yaml",
+    ]  # fmt: skip
+    assert [read.blueprint for read in read_tree(root)] == ["", "", "automation/g.yaml", "f.yaml", ""]
     assert read_tree(root)[1].content == b"b.yaml"
 
 

@@ -216,7 +216,6 @@ def test_a_number_of_attempts_becomes_a_mapping() -> None:
         ("actions: [{action: a, target: {}}]", ("actions", 0, "target"), "needs-devices"),
         ("actions: [{action: a, delay: 5}]", ("actions", 0, "delay"), "two-steps-in-one"),
         ("actions: [{choose: [x]}]", ("actions", 0, "choose", 0), "wrong-type"),
-        ("use_blueprint: {}", ("use_blueprint",), "not-yet"),
         ("digest: 5", ("digest",), "not-yet"),
     ],
 )

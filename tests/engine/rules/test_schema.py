@@ -83,7 +83,7 @@ def test_the_schema_is_valid_and_the_same_every_time() -> None:
 
 
 def test_every_key_has_words_for_the_reader() -> None:
-    rule_keys = SCHEMA["$defs"]["rule"]["properties"]
+    rule_keys = SCHEMA["$defs"]["rule"]["else"]["properties"]
 
     assert all(each["description"] for each in rule_keys.values())
     assert "literally" not in json.dumps(SCHEMA)
