@@ -21,7 +21,6 @@ from engine.source.places import Branch, Graft, Spot, span_of
 from engine.source.scalar import references
 from engine.values import Json
 
-DOMAINS = ("automation", "script")
 USE = "use_blueprint"
 _MOST_USERS = 3
 
@@ -212,12 +211,12 @@ class Blueprints:
         """The blueprint that a rule means by `path`: in the folder of its domain first, then below blueprints/."""
         return self._found.get(f"{domain}/{path}") or self._found.get(path)
 
-    def mark(self, path: str, domain: str = DOMAINS[0]) -> str:
+    def mark(self, path: str, domain: str) -> str:
         """What changes when `path` comes to mean something else."""
         blueprint = self.find(path, domain)
         return f"{blueprint.path}:{blueprint.mark}" if blueprint else f"none of {sorted(self._found)}"
 
-    def use(self, raw: dict[str, Json], at: Path, source: Source, room: int, domain: str = DOMAINS[0]) -> Use:
+    def use(self, raw: dict[str, Json], at: Path, source: Source, room: int, domain: str = "automation") -> Use:
         """What a blueprint makes of the rule that stands at `at` in its file and has the key `use_blueprint`.
 
         `room` is how many values it may hold (promise P14 counts those of a whole file).

@@ -172,7 +172,7 @@ class Shelf:
 
     def _known_before(self, key: tuple[str, str], blueprints: Blueprints) -> tuple[Checked, str] | None:
         kept = self._kept.get(key)
-        same = kept is not None and all(blueprints.mark(path) == mark for path, mark in kept[0].leans_on.items())
+        same = kept is not None and all(blueprints.mark(*asked) == mark for asked, mark in kept[0].leans_on.items())
         return kept if same else None
 
     def _checked(self, file: RuleFile, key: tuple[str, str], blueprints: Blueprints) -> tuple[Checked, str]:

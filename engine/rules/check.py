@@ -52,15 +52,15 @@ _ALIAS = re.compile(r"(?:^|[\s\[,{])\*\w")
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What one file gave. `places` are where the ids of its rules stand; `broken` are the ids of rules in error, and
-    `unnamed` says that a broken part of the file could be any rule. `leans_on` are the paths of the blueprints that it
-    uses, each with the mark that it had."""
+    `unnamed` says that a broken part of the file could be any rule. `leans_on` are the blueprints that it uses, path
+    and domain, each with the mark that it had."""
 
     programs: tuple[Program, ...] = ()
     problems: tuple[Problem, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     unnamed: bool = False
-    leans_on: Mapping[str, str] = field(default_factory=dict)
+    leans_on: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def check_file(source: Source, known: Known, blueprints: Blueprints = NO_BLUEPRINTS) -> Checked:
@@ -103,7 +103,7 @@ class _File:
         self.source = source
         self.known = known
         self.blueprints = blueprints
-        self.leans_on: dict[str, str] = {}
+        self.leans_on: dict[tuple[str, str], str] = {}
         self.room = DEFAULT.nodes
         self.problems = list(source.problems)
         self.programs: dict[str, Program] = {}
@@ -148,8 +148,8 @@ class _File:
         use = self.blueprints.use(raw, path, self.source, self.room)
         self.room -= use.nodes
         if isinstance(raw[USE], dict):
-            asked = str(raw[USE].get("path"))
-            self.leans_on[asked] = self.blueprints.mark(asked)
+            asked = (str(raw[USE].get("path")), "automation")
+            self.leans_on[asked] = self.blueprints.mark(*asked)
         draft = normalised(use.value, ())
         draft.is_whole = use.is_whole
         draft.faults = [*self._astray(raw, ()), *use.faults, *(draft.faults if use.is_whole else ())]

@@ -30,7 +30,7 @@ from engine.field import (
     optional,
     required,
 )
-from engine.judge import Fault, Path, block_faults, found, misread, shown
+from engine.judge import Fault, Path, block_faults, found, known_later, misread, shown
 from engine.problem import near
 from engine.template import Template, TemplateProblem, is_template
 from engine.values import Json
@@ -102,6 +102,14 @@ class _Entity(_Several):
     include_entities = optional(many(TEXT), "Only these")
     exclude_entities = optional(many(TEXT), "Not these")
 
+    def check(self) -> list[tuple[str, str]]:
+        for each in self.filter or ():
+            try:
+                many(TEXT).read(each.get("domain", ""))
+            except ValueError:
+                return [("filter", "its domain is no kind of entities; write one such as sensor, or a list of them")]
+        return []
+
 
 class _State(_Several):
     entity_id = optional(many(TEXT), "Of which entity")
@@ -164,8 +172,8 @@ def _written(says: str, fits: Callable[[str], object]) -> Kind[Any]:
     """Text of a form; `fits` raises ValueError or gives something false where it has not."""
 
     def read(value: Json) -> str:
-        text = TEXT.read(value)
         try:
+            text = TEXT.read(value)
             well = bool(fits(text))
         except ValueError:
             well = False
@@ -410,12 +418,6 @@ _OF_DEVICES = (
 SELECTORS = tuple(sorted((*_CHECKED, *_FORMS_ONLY, *_OF_DEVICES)))
 
 
-def _named(selector: Json) -> tuple[str, dict[str, Json]]:
-    """The name of a selector and its options."""
-    ((name, options),) = selector.items() if isinstance(selector, dict) and len(selector) == 1 else (("", {}),)
-    return name, options or {}
-
-
 def selector_faults(selector: Json, at: Path) -> list[Fault]:
     """What is wrong with a selector that stands at `at` in its file."""
     if not isinstance(selector, dict) or len(selector) != 1:
@@ -454,16 +456,19 @@ def _parts_faults(name: str, options: Options, at: Path) -> list[Fault]:
     ]
 
 
+def _checked(selector: Json) -> tuple[str, Options]:
+    """The name of a selector and its options; no name where it takes anything, or is wrong itself."""
+    if not isinstance(selector, dict) or len(selector) != 1:
+        return "", {}
+    ((name, options),) = selector.items()
+    wrong = any(fault.severity == "error" for fault in selector_faults(selector, ()))
+    return ("", {}) if wrong or name not in _CHECKED or known_later(options) else (name, options or {})
+
+
 def kind_of(selector: Json) -> Kind[Any]:
-    """What may be given where a selector is declared; anything where the selector is wrong itself."""
-    name, options = _named(selector)
-    if (
-        name not in _CHECKED
-        or not isinstance(options, dict)
-        or any(fault.severity == "error" for fault in selector_faults(selector, ()))
-    ):
-        return ANYTHING
-    return _CHECKED[name].kind(options)
+    """What may be given where a selector is declared."""
+    name, options = _checked(selector)
+    return _CHECKED[name].kind(options) if name else ANYTHING
 
 
 def value_fault(selector: Json, value: Json, at: Path) -> Fault | None:
@@ -475,7 +480,7 @@ def default_fault(selector: Json, value: Json, at: Path) -> Fault | None:
     """What is wrong with a default; an empty one says that nothing is chosen."""
     if value in (None, "", [], {}) and not isinstance(value, bool):
         return None
-    if _named(selector)[0] == "template" and isinstance(value, str) and is_template(value):
+    if _checked(selector)[0] == "template" and isinstance(value, str) and is_template(value):
         try:
             Template.parse(value)
         except TemplateProblem as error:
@@ -485,7 +490,7 @@ def default_fault(selector: Json, value: Json, at: Path) -> Fault | None:
 
 def _off_step(selector: Json, value: Json, at: Path) -> Fault | None:
     """A number between two steps works as it stands, but is likely a mistake."""
-    name, options = _named(selector)
+    name, options = _checked(selector)
     if name != "number" or not isinstance(value, int | float) or isinstance(value, bool):
         return None
     step = options.get("step")

@@ -394,10 +394,10 @@ def test_a_blueprint_that_cannot_be_read_is_told_and_its_rules_stay(tmp_path: Pa
     ]
 
 
-def test_a_blueprints_own_names_are_known_to_the_rule_that_a_file_checks_alone() -> None:
+def test_what_a_file_gave_names_the_blueprints_that_it_leans_on() -> None:
     blueprints = Blueprints([blueprint_of(read(GREET, PATH), "automation/greet.yaml", "1")])
     source = read(rule("one", "hook: go"), "a.yaml")
-    assert check_file(source, KNOWN, blueprints).leans_on == {"greet.yaml": "automation/greet.yaml:1"}
+    assert check_file(source, KNOWN, blueprints).leans_on == {("greet.yaml", "automation"): "automation/greet.yaml:1"}
 
 
 def test_equal_problems_become_one_and_others_stay() -> None:
