@@ -131,7 +131,10 @@ class Complaints:
         if gap := _GAP.search(text):
             name = gap[1]
             remedy = f'give it a name, with "{name}: !input {name}" below "variables:", and write {{{{ {name} }}}}'
-            problem = replace(problem, message="!input does not work inside a template", expected="", remedy=remedy)
+            place = replace(place, length=len(gap[0]))
+            problem = replace(
+                problem, place=place, message="!input does not work inside a template", expected="", remedy=remedy
+            )
         self._add(problem)
 
     def _place_in(self, text: str, at: Path, line: int, column: int, subject: str) -> Place:
