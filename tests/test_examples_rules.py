@@ -328,3 +328,65 @@ async def test_payments_only_notes_a_small_one_that_failed(business: Opened) -> 
     steps = {step.kind: step for step in await house.steps()}
     assert steps["choose"].result == "default"
     assert "500.0 is not above 500" in steps["choose"].reason
+
+
+async def test_rules_of_blueprints_do_what_their_blueprints_say(business: Opened) -> None:
+    house = await business("shop")
+    await house.call("complaint", customer="Asha", text="too late")
+    told = "Please look at the complaint of Asha. What happened: too late. This message was sent by rulewheel."
+    assert house.read == [("14155550101", told), ("14155550102", told)]
+
+
+async def test_a_blueprint_counts_failed_entries_and_another_sums_them_up(business: Opened) -> None:
+    failed = iter([10, 11, 12])
+    state = iter(["running", "running", "finished"])
+    house = await business("import_errors", "shop", job_counts=lambda request: counts(next(state), ERROR=next(failed)))
+    await house.call("import_started", job=JOB)
+    await house.advance(60)
+    assert [text.split(" Please")[0] for _, text in house.read] == [
+        f"Import {JOB} has 11 failed entries.",
+        f"Import {JOB} has finished: 0 entries are in, 12 failed.",
+    ]
+
+
+async def test_a_blueprint_passes_on_what_its_conditions_let_through(business: Opened) -> None:
+    house = await business("shop", request=lambda request: answered())
+    await house.call("payment_received", customer="Ravi", amount=500)
+    await house.call("payment_received", customer="Asha", amount=501)
+    assert [call["json"] for call in house.called] == [{"title": "Thank Asha", "amount": 501}]
+
+
+async def test_a_blueprint_reminds_so_many_hours_before(business: Opened) -> None:
+    house = await business("shop")
+    await house.call("fitting_booked", name="Asha", phone="+919876543210", at="2026-03-02T14:00:00+05:30")
+    await house.advance(2.4 * 3600)
+    assert house.read == []
+    await house.advance(0.2 * 3600)
+    told = "Hello Asha, see you on Monday, 02 March at 14:00. Please reply if you cannot come."
+    assert house.read == [("919876543210", told)]
+
+
+async def test_a_blueprint_speaks_at_its_time_on_its_days(business: Opened) -> None:
+    house = await business("shop")
+    await house.advance(7 * DAY)
+    told = "Please look at the stock. What happened: it is time. This message was sent by rulewheel."
+    assert house.read == [("14155550103", told)] * 2
+
+
+@pytest.mark.parametrize(("status", "seconds"), [("open", 1), ("done", 0)])
+async def test_a_blueprint_tells_a_second_person_if_nothing_was_done(
+    business: Opened, status: str, seconds: int
+) -> None:
+    house = await business("shop", request=lambda request: answered(status=status))
+    await house.call("urgent_call", customer="Asha", id="c 1")
+    assert [to for to, _ in house.read] == ["14155550101"]
+    await house.advance(1800)
+    assert [to for to, _ in house.read[1:]] == ["14155550102"] * seconds
+    assert house.called[0]["url"] == "https://crm.example/calls/c%201"
+
+
+async def test_a_blueprint_tells_somebody_when_a_step_fails(business: Opened) -> None:
+    house = await business("shop", request=lambda request: Refused("crm.example: status 409"))
+    await house.call("order_paid", order="A1")
+    assert [to for to, _ in house.read] == [TEAM]
+    assert "Please look at order_paid. What happened: http.request: refused: crm.example" in house.read[0][1]

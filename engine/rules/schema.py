@@ -298,10 +298,10 @@ class UseBlueprint(Block):
 class BlueprintKeys(Block):
     """What a blueprint says of itself."""
 
-    name = required(WORD, "The blueprint's name for people")
-    description = optional(WORD, "What it is for")
+    name = required(TEXT, "The blueprint's name for people")
+    description = optional(TEXT, "What it is for")
     domain = required(DOMAIN, "What is made of it: a rule (automation) or a script")
-    author = optional(WORD, "Who wrote it")
+    author = optional(TEXT, "Who wrote it")
     source_url = optional(URL, "Where it comes from")
     homeassistant = optional(MAPPING, "Taken along from Home Assistant")
     input = optional(MAPPING, "What it asks for, by name; inside it, `!input name` stands for what is given")
@@ -310,8 +310,8 @@ class BlueprintKeys(Block):
 class InputKeys(Block):
     """One thing that a blueprint asks for."""
 
-    name = optional(WORD, "Its name for people")
-    description = optional(WORD, "What to give")
+    name = optional(TEXT, "Its name for people")
+    description = optional(TEXT, "What to give")
     default = optional(ANYTHING, "What it is where nothing is given; without it something must be given")
     selector = optional(ANYTHING, "What may be given")
     visible = optional(ANYTHING, "When a form shows it")
@@ -320,9 +320,9 @@ class InputKeys(Block):
 class SectionKeys(Block):
     """Inputs that a form shows together."""
 
-    name = optional(WORD, "The heading")
-    icon = optional(WORD, "A picture for it")
-    description = optional(WORD, "What they are for")
+    name = optional(TEXT, "The heading")
+    icon = optional(TEXT, "A picture for it")
+    description = optional(TEXT, "What they are for")
     collapsed = optional(BOOLEAN, "Whether a form shows only the heading")
     input = required(MAPPING, "The inputs, by name")
 

@@ -270,6 +270,7 @@ def test_a_default_is_written_in_its_blueprint_and_told_there() -> None:
         ("  input: {s: {input: {t: {input: {}}}}}\n", ['unknown-key unknown key "input"']),
         ("  description: !input a\n  input: {a: }\n", ['input-not-here "!input a" stands in what']),
         ("  input: {a: {selector: {area: }}}\n", ['needs-devices the selector "area" needs devices']),
+        ("  description: 'Such as {{ trigger.x }}'\n  input: {a: {description: '{{ a }} {%'}}\n", []),
         ("  input: {a: {default: , selector: {number: }}, b: {default: '', selector: {time: }}}\n", []),
     ],
 )

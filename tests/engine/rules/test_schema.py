@@ -50,6 +50,37 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- id: a\n  use_blueprint: {path: a.yaml, input: {x: 5}}\n",
+        "id: a\nmode: single\nuse_blueprint: {path: a.yaml}\n",
+        "blueprint: {name: A, domain: automation}\n",
+        "blueprint: {name: A, domain: script, input: {a: , b: {selector: {number: {min: 1}}}}}\nsequence: []\n",
+        "blueprint: {name: A, domain: automation, input: {s: {collapsed: yes, input: {a: {selector: {text: }}}}}}\n",
+    ],
+)
+def test_editors_know_blueprints_and_the_rules_that_use_them(text: str) -> None:
+    assert accepts(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- id: a\n  use_blueprint: {paht: a.yaml}\n",
+        "- id: a\n  use_blueprint: {path: a.yaml}\n  moed: single\n",
+        "blueprint: {name: A}\n",
+        "blueprint: {name: A, domain: rule}\n",
+        "blueprint: {name: A, domain: automation, input: {a: 5}}\n",
+        "blueprint: {name: A, domain: automation, input: {a: {defalt: 5}}}\n",
+        "blueprint: {name: A, domain: automation, input: {a: {selector: {txt: }}}}\n",
+        "blueprint: {name: A, domain: automation, input: {s: {input: {a: {defalt: 5}}}}}\n",
+    ],
+)
+def test_editors_refuse_mistakes_of_blueprints(text: str) -> None:
+    assert not accepts(text)
+
+
 @pytest.mark.parametrize("text", RIGHT)
 def test_editors_accept_what_the_checker_accepts(text: str) -> None:
     assert accepts(text)
