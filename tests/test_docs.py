@@ -12,10 +12,12 @@ import pytest
 from engine.cli import main
 from engine.problem import render
 from engine.registry import Registry
+from engine.rules.book import RuleFile, Shelf, make_book
 from engine.rules.check import check_file
 from engine.rules.known import Known
 from engine.settings import load_settings
 from engine.source import read
+from engine.testing import World
 from tests.examples import come_true, undocumented
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +46,33 @@ def in_a_rule(block: str) -> str:
     return "id: r\n" + block + "".join(text for key, text in REST.items() if key != first)
 
 
+def blueprints_of(page: Path) -> dict[str, str]:
+    """The blueprints that a page shows, by the path that their first line gives."""
+    found = (re.match(r"# blueprints/(\S+)\n", block) for block in blocks(page, "yaml"))
+    return {match[1]: match.string for match in found if match}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blueprints_of(page)], ids=lambda page: page.name)
+def test_blueprints_of_a_page_and_the_rules_made_of_them_are_found_right(page: Path) -> None:
+    files = [RuleFile(path, text.encode(), blueprint=path) for path, text in blueprints_of(page).items()]
+    rules = "".join(block for block in blocks(page, "yaml") if "use_blueprint" in block)
+    book = make_book([*files, RuleFile(page.name, rules.encode())], Shelf(KNOWN), {})
+    assert not book.problems, [render(problem, book.sources) for problem in book.problems]
+    assert book.programs
+
+
+async def test_the_first_blueprint_of_its_page_does_what_the_page_says() -> None:
+    page = ROOT / "docs" / "language" / "blueprints.md"
+    blueprints = {f"blueprints/{path}": text for path, text in blueprints_of(page).items()}
+    rules = "".join(block for block in blocks(page, "yaml") if "use_blueprint" in block)
+    async with World() as world:
+        world.stub("whatsapp.send_template")
+        await world.load({"rules.yaml": rules, **blueprints})
+        for hook in ("order_packed", "order_lost"):
+            await world.webhook(hook, json={"name": "Asha", "phone": "+919876543210", "order": "A1"})
+        assert [call.data["body"][-1] for call in world.calls] == ["packed", "being looked for"]
+
+
 @pytest.mark.parametrize("block", shown([page for page in PAGES if page.name != "reference.md"]))
 def test_what_a_page_shows_is_found_right(block: str, tmp_path: Path) -> None:
     if block.startswith(SETTINGS):
@@ -55,6 +84,8 @@ def test_what_a_page_shows_is_found_right(block: str, tmp_path: Path) -> None:
         loaded = load_settings(path)
         assert not loaded.problems, [render(problem, loaded.sources) for problem in loaded.problems]
         return
+    if "# blueprints/" in block.split("\n")[0] or "use_blueprint" in block:
+        return  # looked at with the rest of its page
     text = block if block.startswith(("- id:", "id:")) else in_a_rule(block)
     source = read(text.encode(), "page.yaml")
     checked = check_file(source, KNOWN)

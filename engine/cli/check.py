@@ -82,7 +82,9 @@ def _files_at(path: Path) -> Iterator[RuleFile]:
     if path.is_dir():
         folder = path.resolve().name
         for file in read_tree(path):
-            yield _renamed(file, _from_here(path / file.name.removeprefix(folder).removeprefix("/")))
+            where = path / file.name.removeprefix(folder).removeprefix("/")
+            blueprint = file.blueprint or _below_blueprints(where, file.content)
+            yield replace(_renamed(file, _from_here(where)), blueprint=blueprint)
         return
     try:
         content = path.read_bytes()

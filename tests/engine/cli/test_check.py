@@ -42,6 +42,33 @@ def test_files_and_folders_may_be_named_and_each_is_looked_at_once(home: Home) -
     assert "2 rules in 2 files" in said("check", "rules", "rules/broken.yaml", home.rules).output
 
 
+BLUEPRINT = """\
+blueprint: {name: A, domain: automation, input: {hook: }}
+triggers: [{trigger: webhook, webhook_id: !input hook}]
+actions: [{action: log.write, data: {message: "called"}}]
+"""
+MADE = "- id: made\n  use_blueprint: {path: a.yaml, input: {hook: x}}\n"
+
+
+@pytest.mark.parametrize("path", ["blueprints/a.yaml", "blueprints/automation/a.yaml"])
+def test_blueprints_are_checked_with_the_folder_for_themselves_and_with_a_rule_that_uses_one(
+    home: Home, path: str
+) -> None:
+    (home.rules / path).parent.mkdir(parents=True)
+    (home.rules / path).write_text(BLUEPRINT, encoding="utf-8")
+    home.rule(MADE, "made.yaml")
+    assert told("check") == "2 rules in 3 files, no problems\n"
+    assert told("check", "rules/made.yaml") == "1 rule in 2 files, no problems\n"
+    assert told("check", f"rules/{path}") == "0 rules in 1 file, no problems\n"
+    assert told("check", "rules/blueprints") == "0 rules in 1 file, no problems\n"
+    (home.rules / path).write_text(BLUEPRINT.replace("log.write", "log.wrte"), encoding="utf-8")
+    for paths in (["rules"], ["rules/made.yaml"], [f"rules/{path}"], ["rules/blueprints"]):
+        result = said("check", *paths)
+        assert result.exit_code == 1
+        assert result.output.startswith(f"rules/{path}:3:20: error[unknown-action]")
+        assert ("--> rules/made.yaml:2:3: used here" in result.output) == ("blueprints" not in paths[0])
+
+
 def test_a_file_elsewhere_keeps_the_name_that_it_was_given(
     home: Home, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
