@@ -6,16 +6,18 @@ A blueprint is a file below `blueprints/`: what it says of itself under `bluepri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from engine.field import Block
-from engine.judge import Fault, Path, block_faults, found, problem_of, shown
+from engine.judge import MOST_FAULTS, Fault, Path, block_faults, found, problem_of, shown
 from engine.problem import Place, Problem, listing, near
 from engine.rules.normalise import PLURALS
 from engine.rules.schema import BlueprintKeys, InputKeys, SectionKeys, UseBlueprint
-from engine.rules.selector import default_fault, selector_faults, value_fault
+from engine.rules.selector import Wanted, selector_faults, wanted
 from engine.source import DEFAULT, InputRef, Places, Source
 from engine.source.places import Branch, Graft, Spot, span_of
 from engine.source.scalar import references
@@ -23,14 +25,17 @@ from engine.values import Json
 
 USE = "use_blueprint"
 _MOST_USERS = 3
+_MOST_SHOWN = 20
+_MOST_NAMES = 200
+_MOST_GUESSES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A gap of a blueprint: where it is declared, its selector, and its default where it need not be given."""
+    """A gap of a blueprint: where it is declared, what it wants, and its default where it need not be given."""
 
     at: Path
-    selector: Json = None
+    wanted: Wanted
     required: bool = True
     default: Json = None
 
@@ -46,7 +51,12 @@ class Blueprint:
     inputs: Mapping[str, Input] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
-    @property
+    @cached_property
+    def needed(self) -> list[str]:
+        """The inputs that must be given."""
+        return [name for name, each in self.inputs.items() if each.required]
+
+    @cached_property
     def is_broken(self) -> bool:
         """Whether no rule can be made of it."""
         return any(problem.severity == "error" for problem in self.problems)
@@ -105,11 +115,13 @@ class _Reader:
             else:
                 self._input(name, declared, here)
 
-    def _block(self, block: type[Block], values: dict[str, Json], at: Path) -> None:
+    def _block(self, block: type[Block], given: dict[str, Json], at: Path) -> None:
+        """A key with nothing behind it is as good as none."""
+        values = {key: value for key, value in given.items() if value is not None or key not in block.fields()}
         self.faults += [replace(fault, path=(*at, *fault.path)) for fault in block_faults(block, values)]
 
     def _section(self, section: dict[str, Json], at: Path) -> None:
-        self._block(SectionKeys, section, at)
+        self._block(SectionKeys, {**section, "input": section["input"] or {}}, at)
         given = section["input"]
         for name, declared in given.items() if isinstance(given, dict) else ():
             self._input(name, declared, (*at, "input", name))
@@ -129,11 +141,12 @@ class _Reader:
         declared = declared or {}
         self._block(InputKeys, declared, at)
         selector = declared.get("selector")
-        self.inputs[name] = Input(at, selector, "default" not in declared, declared.get("default"))
+        one = Input(at, wanted(selector), "default" not in declared, declared.get("default"))
+        self.inputs[name] = one
         if selector is not None:
             self.faults += selector_faults(selector, (*at, "selector"))
-            wrong = default_fault(selector, declared.get("default"), (*at, "default"))
-            self.faults += [wrong] if wrong is not None else []
+        if wrong := one.wanted.default_fault(one.default, (*at, "default")):
+            self.faults.append(wrong)
 
     def _gaps(self, header: dict[str, Json]) -> None:
         """Gaps that nothing fills, and gaps where there can be none."""
@@ -142,9 +155,12 @@ class _Reader:
             for path, reference in _gaps(header, ("blueprint",))
         ]
         for path, reference in _gaps(self.source.value, ()):
+            if len(self.faults) > MOST_FAULTS:
+                break
             if path[0] != "blueprint" and reference.name not in self.inputs:
                 message = f'the blueprint declares no input "{shown(reference.name)}"'
-                remedy = near(reference.name, self.inputs) or f'add "{reference.name}:" below "input:" of the blueprint'
+                near_name = near(reference.name[:_MOST_NAMES], islice(self.inputs, _MOST_NAMES))
+                remedy = near_name or f'add "{reference.name}:" below "input:" of the blueprint'
                 self.faults.append(Fault(path, "unknown-input", message, _one_of(self.inputs), remedy))
 
 
@@ -164,9 +180,9 @@ def inputs_astray(raw: Json, at: Path) -> list[Fault]:
     return [_astray(reference, path, "stands outside a blueprint") for path, reference in _gaps(raw, at)]
 
 
-def _one_of(names: Iterable[str]) -> str:
-    known = list(names)
-    return f"one of {', '.join(known)}" if known else ""
+def _one_of(names: Collection[str]) -> str:
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return f"one of {', '.join(shown(name) for name in islice(names, _MOST_SHOWN))}{more}" if names else ""
 
 
 @dataclass(frozen=True)
@@ -244,10 +260,11 @@ class Blueprints:
 
     def _not_there(self, path: str) -> Fault:
         known = [name.removeprefix("automation/").removeprefix("script/") for name in self._found]
-        hint = near(path, [*known, *self._found]) or near(f"{path}.yaml", known)
+        names = dict.fromkeys([*known[:_MOST_NAMES], *list(self._found)[:_MOST_NAMES]])
+        hint = near(path[:_MOST_NAMES], names) or near(f"{path[:_MOST_NAMES]}.yaml", names)
         remedy = hint or "put its file into the folder blueprints of the rules folder"
         message = f'there is no blueprint "{shown(path)}"'
-        return Fault((USE, "path"), "unknown-blueprint", message, _one_of(sorted(known)[:10]), remedy)
+        return Fault((USE, "path"), "unknown-blueprint", message, _one_of(sorted(known)), remedy)
 
 
 _MADE = {"automation": "rule", "script": "script"}
@@ -272,22 +289,12 @@ class _Filling:
         self.source = source
         self.faults: list[Fault] = []
         self._refused: set[str] = set()
-        self._fills: dict[str, tuple[Json, Spot]] = {}
         self._room = room
         self._left = room
 
     def use(self) -> Use:
         """The rule and what is wrong with what it was given; a gap that stays open stands for any value."""
         self._check()
-        places = self.source.places
-        for name, declared in self.blueprint.inputs.items():
-            if name in self._refused:
-                continue
-            if name in self.given:
-                self._fills[name] = self.given[name], Graft(*places.at((USE, "input", name)))
-            elif not declared.required:
-                default = (*declared.at, "default")
-                self._fills[name] = declared.default, Graft(*self.blueprint.source.places.at(default))
         try:
             value, root = self._joined()
         except _TooLarge:
@@ -296,28 +303,49 @@ class _Filling:
             message = "filled in, this blueprint is too large"
             self.faults.append(Fault((USE,), "too-many-values", message, f"at most {bounds}", remedy, at_key=True))
             return Use(self.own, self.source, self.faults, False, self.blueprint, self._room - max(0, self._left))
+        places = self.source.places
         whole = replace(self.source, places=replace(places, root=Graft(places.at(())[0], root)))
         return Use(value, whole, self.faults, blueprint=self.blueprint, nodes=self._room - self._left)
+
+    def _fill(self, name: str) -> tuple[Json, Spot] | None:
+        """What goes into a gap, and where it was written; nothing where the gap stays open."""
+        declared = self.blueprint.inputs.get(name)
+        if declared is None or name in self._refused:
+            return None
+        if name in self.given:
+            return self.given[name], Graft(*self.source.places.at((USE, "input", name)))
+        if declared.required:
+            return None
+        return declared.default, Graft(*self.blueprint.source.places.at((*declared.at, "default")))
 
     def _check(self) -> None:
         """What is given: known names, values that their selectors take; a wrong one is not filled in."""
         inputs = self.blueprint.inputs
         meant = ""
         for name, value in self.given.items():
+            if len(self.faults) > MOST_FAULTS:
+                break
             if name not in inputs:
-                remedy = near(name, [other for other in inputs if other not in self.given])
+                remedy = self._meant(name)
                 meant += remedy
                 self._fault(
                     name, "unknown-input", f'the blueprint has no input "{shown(name)}"', remedy or "take it out"
                 )
             elif not inputs[name].required and value == inputs[name].default:
                 continue  # of the default the blueprint speaks
-            elif wrong := value_fault(inputs[name].selector, value, (USE, "input", name)):
+            elif wrong := inputs[name].wanted.fault(value, (USE, "input", name)):
                 self.faults.append(wrong)
                 self._refused |= {name} if wrong.severity == "error" else set()
-        missing = [name for name, each in inputs.items() if each.required and name not in self.given]
+        missing = [name for name in self.blueprint.needed if name not in self.given]
         if missing := [name for name in missing if f'"{name}"' not in meant]:
             self._missing(missing)
+
+    def _meant(self, name: str) -> str:
+        """The input that a wrong name likely means; looked for only a few times, for a hostile file may hold many."""
+        if len(self.faults) >= _MOST_GUESSES:
+            return ""
+        others = (other for other in self.blueprint.inputs if other not in self.given)
+        return near(name[:_MOST_NAMES], islice(others, _MOST_NAMES))
 
     def _fault(self, name: str, code: str, message: str, remedy: str) -> None:
         at = (USE, "input", name)
@@ -351,8 +379,8 @@ class _Filling:
 
     def _filled(self, value: Json, spot: Spot, depth: int) -> tuple[Json, Spot]:
         """A part of the blueprint with its gaps filled, value and places alike."""
-        if isinstance(value, InputRef) and value.name in self._fills:
-            given, place = self._fills[value.name]
+        if isinstance(value, InputRef) and (fill := self._fill(value.name)) is not None:
+            given, place = fill
             return self._count(given, depth), place
         self._take(value, depth)
         if isinstance(value, dict) and isinstance(spot, Branch):

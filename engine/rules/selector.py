@@ -39,6 +39,7 @@ Options = Mapping[str, Json]
 _NOBODY = "rulewheel has no devices, rooms or scenes, so what is given for it is taken as it stands"
 _TEXT_TYPES = ("text", "number", "email", "url", "tel", "date", "time", "datetime-local", "month", "week")
 _OTHER_TEXT_TYPES = ("color", "password", "search")
+_MOST_NAMES = 200
 _ENTITY = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 
 
@@ -247,11 +248,12 @@ def _select(options: Options) -> Kind[Any]:
         return _one(TEXT, options)
 
     def read(value: Json) -> Json:
-        if isinstance(value, list | dict) or str(value) not in words:
-            hint = near(str(value), words) if isinstance(value, str) else ""
+        if isinstance(value, list | dict) or str(value) not in known:
+            hint = near(str(value), words[:_MOST_NAMES]) if isinstance(value, str) else ""
             raise ValueError(f"expected {says}" + (f"; {hint}" if hint else ""))
         return value
 
+    known = frozenset(words)
     says = f"one of {', '.join(map(shown, words[:20]))}{' and more' if len(words) > 20 else ''}"
     return _one(_reads(says, read), options)
 
@@ -294,25 +296,26 @@ def _same(wanted: Json, says: str) -> Callable[[Json], Json]:
 
 
 def _object(options: Options) -> Kind[Any]:
-    fields: dict[str, Json] = options.get("fields") or {}
-    return (
-        _one(_reads("a mapping of its fields", lambda value: _fields(fields, value)), options) if fields else ANYTHING
-    )
+    declared = {key: each if isinstance(each, dict) else {} for key, each in (options.get("fields") or {}).items()}
+    kinds = {key: kind_of(each.get("selector")) for key, each in declared.items()}
+    needed = [key for key, each in declared.items() if each.get("required")]
+    read = _fields(kinds, needed)
+    return _one(_reads("a mapping of its fields", read), options) if kinds else ANYTHING
 
 
-def _fields(fields: Mapping[str, Json], value: Json) -> Json:
-    given = MAPPING.read(value)
-    for key in given:
-        if key not in fields:
-            hint = near(key, fields)
-            raise ValueError(f'there is no field "{shown(key)}"' + (f"; {hint}" if hint else ""))
-    for key, field in fields.items():
-        wanted = field if isinstance(field, dict) else {}
-        if key in given:
-            inside(key, kind_of(wanted.get("selector")), given[key])
-        elif wanted.get("required"):
-            raise ValueError(f'the field "{shown(key)}" is missing')
-    return value
+def _fields(kinds: Mapping[str, Kind[Any]], needed: list[str]) -> Callable[[Json], Json]:
+    def read(value: Json) -> Json:
+        for key, part in MAPPING.read(value).items():
+            if key not in kinds:
+                hint = near(key, list(kinds)[:_MOST_NAMES])
+                raise ValueError(f'there is no field "{shown(key)}"' + (f"; {hint}" if hint else ""))
+            inside(key, kinds[key], part)
+        for key in needed:
+            if key not in value:
+                raise ValueError(f'the field "{shown(key)}" is missing')
+        return value
+
+    return read
 
 
 def _choose(options: Options) -> Kind[Any]:
@@ -468,36 +471,52 @@ def _checked(selector: Json) -> tuple[str, Options]:
 def kind_of(selector: Json) -> Kind[Any]:
     """What may be given where a selector is declared."""
     name, options = _checked(selector)
+    return _kind(name, options)
+
+
+def _kind(name: str, options: Options) -> Kind[Any]:
     return _CHECKED[name].kind(options) if name else ANYTHING
 
 
-def value_fault(selector: Json, value: Json, at: Path) -> Fault | None:
-    """What is wrong with a value that is given, at `at`, for an input with this selector."""
-    return misread(kind_of(selector), value, at) or _off_step(selector, value, at)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an input wants: the values of a kind, and of numbers best those so many steps from the least."""
+
+    selector: str
+    kind: Kind[Any]
+    step: float = 0
+    least: float = 0
+
+    def fault(self, value: Json, at: Path) -> Fault | None:
+        """What is wrong with a value that is given at `at`."""
+        return misread(self.kind, value, at) or self._between_steps(value, at)
+
+    def default_fault(self, value: Json, at: Path) -> Fault | None:
+        """What is wrong with a default; an empty one says that nothing is chosen."""
+        if value in (None, "", [], {}) and not isinstance(value, bool):
+            return None
+        if self.selector == "template" and isinstance(value, str) and is_template(value):
+            try:
+                Template.parse(value)
+            except TemplateProblem as error:
+                return Fault(at, "bad-template", error.message, error.expected, error.remedy)
+        return self.fault(value, at)
+
+    def _between_steps(self, value: Json, at: Path) -> Fault | None:
+        """A number between two steps works as it stands, but is likely a mistake."""
+        if not self.step or not isinstance(value, int | float):
+            return None
+        steps = (value - self.least) / self.step
+        if abs(steps - round(steps)) < 1e-6:
+            return None
+        message = f"{shown(str(value))} is not a step of {self.step}"
+        return Fault(at, "off-step", message, remedy="it is taken as it stands", severity="warning")
 
 
-def default_fault(selector: Json, value: Json, at: Path) -> Fault | None:
-    """What is wrong with a default; an empty one says that nothing is chosen."""
-    if value in (None, "", [], {}) and not isinstance(value, bool):
-        return None
-    if _checked(selector)[0] == "template" and isinstance(value, str) and is_template(value):
-        try:
-            Template.parse(value)
-        except TemplateProblem as error:
-            return Fault(at, "bad-template", error.message, error.expected, error.remedy)
-    return value_fault(selector, value, at)
-
-
-def _off_step(selector: Json, value: Json, at: Path) -> Fault | None:
-    """A number between two steps works as it stands, but is likely a mistake."""
+def wanted(selector: Json) -> Wanted:
+    """What an input with this selector wants; anything where the selector says nothing, or is wrong itself."""
     name, options = _checked(selector)
-    if name != "number" or not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    step = options.get("step")
+    step = options.get("step") if name == "number" else None
     if not isinstance(step, int | float) or isinstance(step, bool) or step <= 0:
-        return None
-    steps = (value - NUMBER.read(options.get("min", 0))) / step
-    if abs(steps - round(steps)) < 1e-6:
-        return None
-    message = f"{shown(str(value))} is not a step of {step}"
-    return Fault(at, "off-step", message, remedy="it is taken as it stands", severity="warning")
+        return Wanted(name, _kind(name, options))
+    return Wanted(name, _kind(name, options), step, NUMBER.read(options.get("min", 0)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from textwrap import dedent
 
@@ -270,6 +271,8 @@ def test_a_default_is_written_in_its_blueprint_and_told_there() -> None:
         ("  input: {s: {input: {t: {input: {}}}}}\n", ['unknown-key unknown key "input"']),
         ("  description: !input a\n  input: {a: }\n", ['input-not-here "!input a" stands in what']),
         ("  input: {a: {selector: {area: }}}\n", ['needs-devices the selector "area" needs devices']),
+        ("  description:\n  input: {s: {name: , input: }, a: {name: , selector: }}\n", []),
+        ("  input:\n", []),
         ("  description: 'Such as {{ trigger.x }}'\n  input: {a: {description: '{{ a }} {%'}}\n", []),
         ("  input: {a: {default: , selector: {number: }}, b: {default: '', selector: {time: }}}\n", []),
     ],
@@ -405,3 +408,35 @@ def test_equal_problems_become_one_and_others_stay() -> None:
     one, two = (Problem("a", "b", Place("x", line, 1)) for line in (1, 2))
     used = Problem("a", "b", Place("x", 1, 1), also=((Place("y", 1, 1), "used here"),))
     assert united([one, used, two, used]) == [used, two]
+
+
+def test_no_text_of_a_blueprint_or_of_its_use_stops_the_check() -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    pieces = [
+        *"\n :-[]{},!&*'\"#",
+        "!input hook",
+        "!input ",
+        "input:",
+        "default:",
+        "selector:",
+        "null",
+        "{{ a }}",
+        "- ",
+    ]
+    given = "hook: go, wait: 5, then: [{delay: 5}]"
+    for _ in range(400):
+        texts = [LOGGED, rule("one", given, "  mode: single\n")]
+        for which, text in enumerate(texts):
+            for _ in range(chance.randrange(3)):
+                at = chance.randrange(len(text))
+                text = text[:at] + chance.choice(pieces) + text[at + chance.randrange(6) :]
+            texts[which] = text
+        made = book({"a.yaml": texts[1], PATH: texts[0]})
+        assert made.programs or made.problems
+        assert "InputRef" not in str(made.programs)
+        for problem in made.problems:
+            assert problem.place is not None
+            assert problem.place.file in ("a.yaml", PATH)
+            render(problem, made.sources)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.judge import Fault
-from engine.rules.selector import SELECTORS, default_fault, selector_faults, value_fault
+from engine.rules.selector import SELECTORS, selector_faults, wanted
 from engine.source import SecretRef, read
 from engine.values import Json
 
@@ -24,7 +24,7 @@ def selector(text: str) -> Json:
 
 
 def refused(kind: str, value: Any) -> Fault | None:
-    return value_fault(selector(kind), value, ("a",))
+    return wanted(selector(kind)).fault(value, ("a",))
 
 
 WELL = [
@@ -138,9 +138,9 @@ BADLY = [
 @pytest.mark.parametrize(("kind", "value"), WELL)
 def test_a_value_that_a_selector_takes_is_well(kind: str, value: str) -> None:
     if kind == "area":
-        assert value_fault({"area": None}, value, ()) is None
+        assert wanted({"area": None}).fault(value, ()) is None
     elif kind == "choose":
-        assert value_fault({"choose": None}, value, ()) is None
+        assert wanted({"choose": None}).fault(value, ()) is None
     else:
         assert refused(kind, yaml(value)) is None
 
@@ -191,7 +191,7 @@ def test_a_selector_that_is_wrong_is_told(text: str, code: str, said: str) -> No
     (fault,) = selector_faults(yaml(text), ("selector",))
     assert (fault.code, fault.path[0]) == (code, "selector")
     assert fault.message.startswith(said)
-    assert value_fault(yaml(text), "anything", ()) is None
+    assert wanted(yaml(text)).fault("anything", ()) is None
 
 
 def test_every_selector_of_home_assistant_is_known() -> None:
@@ -207,12 +207,12 @@ def test_every_selector_of_home_assistant_is_known() -> None:
 def test_a_default_may_be_empty_and_its_template_is_read() -> None:
     nothing: list[Json] = [None, "", [], {}]
     for empty in nothing:
-        assert default_fault({"number": None}, empty, ()) is None
+        assert wanted({"number": None}).default_fault(empty, ()) is None
     for wrong in (False, "x"):
-        assert default_fault({"number": None}, wrong, ()) is not None
-    assert default_fault({"number": None}, 0, ()) is None
-    assert default_fault({"template": None}, "{{ 1 }}", ()) is None
-    fault = default_fault({"template": None}, "{{ a b }}", ("x",))
+        assert wanted({"number": None}).default_fault(wrong, ()) is not None
+    assert wanted({"number": None}).default_fault(0, ()) is None
+    assert wanted({"template": None}).default_fault("{{ 1 }}", ()) is None
+    fault = wanted({"template": None}).default_fault("{{ a b }}", ("x",))
     assert fault is not None
     assert (fault.code, fault.path) == ("bad-template", ("x",))
 
@@ -244,4 +244,4 @@ def test_no_selector_and_no_value_stops_the_check() -> None:
         given = {key: chance.choice(PIECES) for key in chance.sample(options, chance.randrange(4))}
         kind: Json = {chance.choice([*SELECTORS, "zzz"]): chance.choice([given, given, chance.choice(PIECES)])}
         selector_faults(kind, ("selector",))
-        default_fault(kind, chance.choice(PIECES), ("default",))
+        wanted(kind).default_fault(chance.choice(PIECES), ("default",))
