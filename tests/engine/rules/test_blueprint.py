@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -364,6 +365,35 @@ def test_what_is_filled_in_stays_within_the_bounds_of_a_file() -> None:
             PATH: text.replace("  a0:", "  a0: {x: {y: {z: !input words}}}\n  b:"),
         }
     )[0].startswith("a.yaml:2 too-many-values")
+
+
+def test_the_rules_of_a_file_share_its_bounds() -> None:
+    text = LOGGED.replace("variables:\n", "variables:\n  a: !input words\n").replace(
+        "words: {default: Hello, selector: {text: }}", "words: {default: []}"
+    )
+    long = "[" + "1, " * 12_000 + "1]"
+    rules = "".join(rule(name, f"hook: go, words: {long}") for name in "abcde")
+    assert told({"a.yaml": rules, PATH: text}) == ["a.yaml:10 too-many-values filled in, this blueprint is too large"]
+
+
+def test_a_rule_may_repeat_the_default_whatever_the_selector_says_of_it() -> None:
+    text = LOGGED.replace("words: {default: Hello, selector: {text: }}", "words: {default: '', selector: {number: }}")
+    assert not told({"a.yaml": rule("one", "hook: go, words: ''"), PATH: text})
+
+
+def test_the_host_that_a_rule_gives_to_a_blueprint_must_be_one_that_may_be_called() -> None:
+    text = """\
+    blueprint: {name: A, domain: automation, input: {url: }}
+    triggers: {trigger: event, event_type: go}
+    actions: {action: host.call, data: {host: !input url}}
+    """
+    known = Known(replace(OURS.registry, actions=KNOWN.registry.actions), hosts={"shop.example": {}})
+    files = [RuleFile("greet.yaml", dedent(text).encode(), blueprint="greet.yaml")]
+    assert not make_book(files, Shelf(known), {}).problems
+    rules = rule("one", "url: shop.example") + rule("two", "url: else.example")
+    made = make_book([*files, RuleFile("a.yaml", rules.encode())], Shelf(known), {})
+    assert [(each.code, each.place and each.place.line) for each in made.problems] == [("not-permitted", 4)]
+    assert set(made.programs) == {"one"}
 
 
 def test_a_rule_is_in_the_file_that_uses_the_blueprint() -> None:

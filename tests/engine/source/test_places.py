@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from engine.source import read
+from engine.source import Places, read
+from engine.source.places import Branch, Graft
 from tests.engine.source.rule_texts import RULE
 
 
@@ -15,6 +16,28 @@ def test_merged_values_stand_at_their_anchor_and_an_alias_where_it_is_written() 
     assert str(places.key(("b", "y"))) == "r.yaml:5:3"
     assert str(places.value(("c",))) == "r.yaml:6:4"
     assert str(places.value(("c", "x"))) == "r.yaml:2:6"
+
+
+def test_a_key_that_is_not_there_is_not_looked_for_further_up() -> None:
+    places = read("a:\n  x: 1\nb: 5\n", "r.yaml").places
+    assert str(places.key(("b", "a"))) == "r.yaml:3:4"
+    assert str(places.key(("b", "c", "a"))) == "r.yaml:3:4"
+    assert str(places.key(("c", "a"))) == "r.yaml:1:1"
+    assert str(places.key(("z", "b"))) == "r.yaml:1:1"
+
+
+def test_a_spot_of_another_file_is_told_as_a_place_of_that_file() -> None:
+    other = read("x:\n  - y: 1\n", "other.yaml").places
+    mine = read("a: 1\nb: 2\n", "mine.yaml").places
+    assert isinstance(mine.root, Branch)
+    given, key = Graft(*other.at(("x",))), Graft(other, (0, 0, 1))
+    joined = Places("mine.yaml", mine.text, Branch((0, 0, 1), {**mine.root.children, "b": given}, {"b": key}))
+    assert str(joined.value(("a",))) == "mine.yaml:1:4"
+    assert str(joined.value(("b",))) == "other.yaml:2:3"
+    assert str(joined.value(("b", 0, "y"))) == "other.yaml:2:8"
+    assert str(joined.key(("b", 0, "y"))) == "other.yaml:2:5"
+    assert str(joined.key(("b",))) == "other.yaml:1:1"
+    assert joined.at(("b", 0))[0] is other
 
 
 @pytest.mark.parametrize(
