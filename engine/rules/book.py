@@ -214,8 +214,11 @@ def make_book(files: Iterable[RuleFile], shelf: Shelf, last: Mapping[str, Progra
 def _told(problems: list[Problem], results: list[tuple[RuleFile, Checked, str]]) -> list[Problem]:
     """The problems, those of blueprints behind the others and each of them once."""
     blueprints = {file.name for file, _, _ in results if file.blueprint}
-    theirs = [problem for problem in problems if problem.place is not None and problem.place.file in blueprints]
-    return [problem for problem in problems if problem not in theirs] + united(theirs) if theirs else problems
+    own: list[Problem] = []
+    theirs: list[Problem] = []
+    for problem in problems:
+        (theirs if problem.place is not None and problem.place.file in blueprints else own).append(problem)
+    return own + united(theirs)
 
 
 def _tree_is_gone(program: Program, unsure: Iterable[str]) -> bool:

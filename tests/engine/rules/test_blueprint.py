@@ -96,6 +96,28 @@ async def test_steps_that_a_rule_gives_run_where_the_blueprint_has_them() -> Non
         assert [call.data["said"] for call in world.calls] == ["Hello", "Hello again"]
 
 
+async def test_an_input_may_stand_in_every_kind_of_step() -> None:
+    text = """\
+    blueprint: {name: A, domain: automation, input: {times: {selector: {number: {min: 1, max: 9}}}, steps: , until: }}
+    triggers: {trigger: event, event_type: go}
+    actions:
+      - repeat: {count: !input times, sequence: !input steps}
+      - parallel: [{sequence: !input steps}, {delay: 5}]
+      - wait_for_trigger: !input until
+      - sequence: !input steps
+    """
+    steps = "steps: [{action: crm.tag, data: {said: '{{ repeat.index | default(0) }}'}}]"
+    async with World() as world:
+        world.stub("crm.tag")
+        given = f"times: 2, {steps}, until: {{trigger: event, event_type: stop}}"
+        await world.load({"rules.yaml": rule("one", given, path="a.yaml"), "blueprints/a.yaml": dedent(text)})
+        await world.fire("go")
+        await world.advance(5)
+        assert [call.data["said"] for call in world.calls] == [1, 2, 0]
+        await world.fire("stop")
+        assert len(world.calls) == 4
+
+
 async def test_a_key_beside_use_blueprint_takes_the_place_of_the_blueprints_own() -> None:
     async with World() as world:
         world.stub("crm.tag")
@@ -327,6 +349,22 @@ def test_gaps_may_stand_for_whole_lists_elements_and_kinds() -> None:
       - {choose: [!input a, {conditions: !input a, sequence: !input a}], default: !input a}
       - {if: !input a, then: !input a}
       - {delay: {seconds: !input a}}
+      - {repeat: {count: !input a, sequence: !input a}}
+      - {repeat: {for_each: !input a, sequence: [!input a]}}
+      - {repeat: {while: !input a, sequence: []}}
+      - {repeat: {until: [!input a], sequence: []}}
+      - {repeat: !input a}
+      - {parallel: !input a}
+      - {parallel: [!input a, {sequence: !input a}]}
+      - {sequence: !input a}
+      - {wait_template: !input a, timeout: !input a, continue_on_timeout: !input a}
+      - {wait_for_trigger: !input a}
+      - {wait_for_trigger: [!input a, {trigger: !input a}, {trigger: webhook, webhook_id: !input a}]}
+      - "{{ wait.trigger.anything }}"
+      - {variables: !input a}
+      - {event: !input a, event_data: !input a}
+      - {stop: !input a, error: !input a}
+      - !input a
       - "{{ trigger.anything }}"
     """
     assert of_blueprint("  input: {a: }\n", dedent(body)) == []
