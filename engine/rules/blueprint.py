@@ -160,7 +160,7 @@ class _Reader:
             if path[0] != "blueprint" and reference.name not in self.inputs:
                 message = f'the blueprint declares no input "{shown(reference.name)}"'
                 near_name = near(reference.name[:_MOST_NAMES], islice(self.inputs, _MOST_NAMES))
-                remedy = near_name or f'add "{reference.name}:" below "input:" of the blueprint'
+                remedy = near_name or f'add "{shown(reference.name)}:" below "input:" of the blueprint'
                 self.faults.append(Fault(path, "unknown-input", message, _one_of(self.inputs), remedy))
 
 
@@ -219,9 +219,6 @@ class Blueprints:
 
     def __init__(self, found: Iterable[Blueprint] = ()) -> None:
         self._found = {blueprint.path: blueprint for blueprint in found}
-
-    def __iter__(self) -> Iterator[Blueprint]:
-        return iter(self._found.values())
 
     def find(self, path: str, domain: str) -> Blueprint | None:
         """The blueprint that a rule means by `path`: in the folder of its domain first, then below blueprints/."""

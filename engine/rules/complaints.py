@@ -129,7 +129,7 @@ class Complaints:
     def _bad_template(self, error: TemplateProblem, text: str, place: Place) -> None:
         problem = Problem("bad-template", error.message, place, expected=error.expected, remedy=error.remedy)
         if gap := _GAP.search(text):
-            name = gap[1]
+            name = shown(gap[1])
             remedy = f'give it a name, with "{name}: !input {name}" below "variables:", and write {{{{ {name} }}}}'
             place = replace(place, length=len(gap[0]))
             problem = replace(

@@ -414,6 +414,15 @@ def test_the_rules_of_a_file_share_its_bounds() -> None:
     assert told({"a.yaml": rules, PATH: text}) == ["a.yaml:10 too-many-values filled in, this blueprint is too large"]
 
 
+def test_a_rule_or_a_blueprint_with_very_many_mistakes_is_not_told_of_all_of_them() -> None:
+    given = ", ".join(f"hok{number}: 1" for number in range(300))
+    many = book({"a.yaml": rule("one", f"hook: go, {given}"), PATH: LOGGED}).problems
+    assert 100 <= len(many) <= 102
+    assert sum(bool(problem.remedy.startswith("did you mean")) for problem in many) <= 5
+    gaps = "".join(f"  a{number}: !input gone{number}\n" for number in range(300))
+    assert 100 <= len(told({PATH: LOGGED.replace("variables:\n", f"variables:\n{gaps}")})) <= 102
+
+
 def test_a_rule_may_repeat_the_default_whatever_the_selector_says_of_it() -> None:
     text = LOGGED.replace("words: {default: Hello, selector: {text: }}", "words: {default: '', selector: {number: }}")
     assert not told({"a.yaml": rule("one", "hook: go, words: ''"), PATH: text})
