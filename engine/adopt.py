@@ -42,7 +42,8 @@ def adoption(
         if before is None or before.program != program.hash:
             changes.put.append(_kept(program, view))
         last = before.last_triggered if before else None
-        changes.put.append(RuleRecord(program.rule, program.hash, program.file, program.rule not in off, last))
+        record = RuleRecord(program.rule, program.hash, program.file, program.rule not in off, last)
+        changes.put += [record] if record != before else []
     wanted = contents_of((program.rule, program.body) for program in programs.values() if program.rule not in off)
     same = {place for place, content in wanted.items() if known.get(place) == content}
     forgotten = [key for key in matcher.remembered() if key[:2] not in same]

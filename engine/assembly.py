@@ -38,16 +38,18 @@ from engine.records import (
     ProgramRecord,
     RuleRecord,
 )
-from engine.rules.model import Program
+from engine.rules.model import Program, is_script
 from engine.rules.program import is_off
+from engine.runs.called import called
 from engine.runs.caps import WINDOWS
 from engine.runs.course import Means
 from engine.runs.gate import SENDING, STOPPED, Gate
 from engine.runs.waits import watchers_of
 from engine.settings import Keep
 from engine.settle import Settler, listing_entity, receipts_webhook
-from engine.states import States
-from engine.values import Fact, Json, SetState
+from engine.standing import Standing
+from engine.states import States, heard
+from engine.values import Fact, SetState, moved
 from engine.wake import Wake
 
 Part = Callable[[], Coroutine[Any, Any, bool]]
@@ -103,16 +105,19 @@ class Engine:
         self.ports = ports
         self.programs: dict[str, Program] = {}
         self._adopting = asyncio.Lock()
+        self._running_out: set[str] = set()  # rules that are off, whose runs may end by themselves
         wakes = Wakes()
         self.wakes = wakes
         journal, clock, ids, log = ports.journal, ports.clock, ports.ids, ports.log
         self.states = States()
         self.pulse = Pulse(clock)
+        self.standing = Standing(clock.now())
+        self.states.of_rules, self.states.rules = self.standing.state, self.standing.entities
         self.matcher = Matcher()
         self.notices = Notices(journal, clock, log)
         self._kept = Programs(journal, ports.rebuild, self.notices)
         gate = self.gate = Gate(ports.places, ports.zone)
-        means = Means(ports.actions, ports.triggers, self._outward)
+        means = Means(ports.actions, ports.triggers, self._outward, self._callable)
         self.reactions = Reactions(journal, self.matcher, self.states, wakes.events, wakes.inbox, log)
         self.intake = Intake(journal, self.reactions, self.states, clock, ids, ports.zone, log)
         self.executor = Executor(
@@ -126,6 +131,7 @@ class Engine:
             wakes.events,
             wakes.inbox,
             wakes.effects,
+            self.standing,
             gate,
             log,
         )
@@ -160,6 +166,7 @@ class Engine:
             self.settler.wake,
             log,
         )
+        self.commands: Wake[None] = Wake()
         self.prune = Prune(journal, self.states, clock, ports.keep, ports.alarm, log)
         self._join()
 
@@ -168,6 +175,7 @@ class Engine:
         self.effects.on_dues = self.due.wake.say
         self.reactions.on_dues = self.due.wake.say
         self.reactions.on_watches = self.polls.wake.say
+        self.reactions.on_commands = self.commands.say
         self.effects.on_unsure = self.settler.wake.sweep
         self.intake.on_failure = self.notices.journal_failed
 
@@ -178,6 +186,7 @@ class Engine:
         await self._load_gate()
         self.matcher.load(await journal.memories())
         await self._load_waits()
+        self.standing.load(await journal.rules(), await journal.open_counts())
         await self.notices.load()
         unsure = await self.effects.recover()
         if unsure:
@@ -191,13 +200,18 @@ class Engine:
         async with self._adopting:
             await self._adopt(programs)
 
-    async def switch(self, rule: str, *, on: bool) -> None:
+    async def switch(self, rule: str, *, on: bool, stops: bool = True) -> None:
         """Switches a rule on or off, until somebody switches it again: over reloads and restarts.
 
-        Off, it hears nothing; its runs and holds are cancelled. Raises JournalError, KeyError where there is no such
-        rule.
+        Off, it hears nothing; its holds are cancelled, and its runs if it `stops`. A script is never off: its runs are
+        cancelled. Raises JournalError, KeyError where there is no such rule.
         """
+        if is_script(rule):
+            if not on:
+                await self.executor.cancel_all_but(self.programs.keys() - {rule}, "the script was turned off")
+            return
         async with self._adopting:
+            self._running_out = self._running_out - {rule} if stops else self._running_out | {rule}
             off = {record.rule for record in await self.ports.journal.rules() if not record.enabled}
             if (self.programs[rule].rule in off) is on:
                 await self._adopt(self.programs, off ^ {rule})
@@ -210,10 +224,21 @@ class Engine:
         if off is None:
             off = {record.rule for record in records.values() if not record.enabled}
         dues = [*await journal.dues("hold/"), *await journal.dues("schedule/")]
-        changes = adoption(self.matcher, programs, records, known, dues, self.intake.view(), off)
-        await journal.commit(changes)
+        view = self.intake.view()
+        changes = adoption(self.matcher, programs, records, known, dues, view, off)
+        switched = self.standing.switched(off, view.now)
+        facts = [heard(moved(*each, view.now), view.frozen()) for each in switched]
+        reactions = self.reactions.joined(facts, changes, view)
+        try:
+            await journal.commit(changes)
+        except JournalError:
+            await self.reactions.lost(reactions)
+            raise
         self._take_over(programs, off, changes)
-        at_work = [rule for rule, program in programs.items() if rule not in off and not is_off(program.body)]
+        self.reactions.written(reactions, changes, view)
+        self._running_out &= set(off)
+        at_work = {rule for rule, program in programs.items() if rule not in off and not is_off(program.body)}
+        at_work |= self._running_out
         await self.executor.cancel_all_but(at_work, "the rule was removed or switched off")
         self.due.wake.say()
         self.polls.wake.say()
@@ -221,6 +246,7 @@ class Engine:
     def _take_over(self, programs: Mapping[str, Program], off: Collection[str], changes: Changes) -> None:
         self.programs = dict(programs)
         self._kept.take(programs)
+        self.standing.take(programs, off, self.ports.clock.now())
         forgotten = [drop.key for drop in changes.drop if drop.record is MemoryRecord]
         self.matcher.learn([record for record in changes.put if isinstance(record, MemoryRecord)], forgotten)
         self.matcher.attach(listening(programs, off).values(), self.intake.view())
@@ -270,13 +296,13 @@ class Engine:
 
     async def carry_out(self, command: CommandRecord) -> None:
         """Does what a person asked for from outside."""
-        rule = str(command.data.get("rule", ""))
+        rule = self._named(str(command.data.get("rule", "")))
         if command.kind == "watch-job":
             await self._watch_job(str(command.data["job"]))
         elif command.kind in ("turn-on", "turn-off", "trigger") and rule not in self.programs:
             self.ports.log.warning("a command names a rule that is not there", kind=command.kind, rule=rule)
         elif command.kind in ("turn-on", "turn-off"):
-            await self.switch(rule, on=command.kind == "turn-on")
+            await self.switch(rule, on=command.kind == "turn-on", stops=bool(command.data.get("stops", True)))
         elif command.kind == "trigger":
             await self._trigger(command, self.programs[rule])
         elif command.kind == "settle":
@@ -285,7 +311,35 @@ class Engine:
             await self._switch_sending(SWITCHES[command.kind])
         elif command.kind == "listing-proven":
             await self._set(listing_entity(str(command.data["connection"])), "proven")
-        await self.ports.journal.commit(Changes(drop=[Drop(CommandRecord, (command.id,))]))
+        await self._carried_out(command)
+
+    async def _carried_out(self, command: CommandRecord) -> None:
+        """The command is over; a run that gave it goes on."""
+        changes = Changes(drop=[Drop(CommandRecord, (command.id,))])
+        if "token" in command.data:
+            told = {"op_id": command.id, "state": "accepted", "reason": "done", "answer": None}
+            row = self.ports.ids.row_id()
+            message = InboxRecord(row, command.data["run"], command.data["token"], "outcome", told)
+            changes.put.append(message)
+        await self.ports.journal.commit(changes)
+        if changes.put:
+            self.wakes.inbox.say(*changes.put)
+
+    async def work_off_commands(self) -> bool:
+        """Carries out what people and rules have asked for; false when there was nothing."""
+        self.commands.take()
+        commands = await self.ports.journal.commands()
+        for command in commands:
+            await self.carry_out(command)
+        return bool(commands)
+
+    def _named(self, name: str) -> str:
+        """A rule or script by its id, or by its name as an entity."""
+        return name if name in self.programs else self.standing.rule_of(name) or name
+
+    def _callable(self, name: str) -> Program | None:
+        """What a step may call: a script by its name, a rule by its name as an entity."""
+        return self.programs.get(self.standing.rule_of(name) or "")
 
     async def _report(self, prefix: str, name: str, error: Exception) -> None:
         if isinstance(error, JournalError):
@@ -338,10 +392,13 @@ class Engine:
 
     async def _trigger(self, command: CommandRecord, program: Program) -> None:
         """Runs a rule by hand: an event without a trigger, in the commit that takes the command away."""
-        told: Json = {"id": None, "idx": None, "alias": None, "platform": None, "description": "triggered by hand"}
-        told["skip_conditions"] = bool(command.data.get("skip_conditions", True))
-        at = self.ports.clock.now()
-        event = EventRecord(self.ports.ids.row_id(), program.rule, program.hash, "", "", told, at, "new")
+        event = called(
+            program,
+            command.data.get("variables") or {},
+            command.id,
+            self.ports.clock.now(),
+            skip_conditions=bool(command.data.get("skip_conditions", True)),
+        )
         changes = Changes([Expect(CommandRecord, (command.id,), {})], [event])
         changes.drop.append(Drop(CommandRecord, (command.id,)))
         if isinstance(await self.ports.journal.commit(changes), Done):
@@ -369,6 +426,7 @@ class Engine:
             ("due", self.due.wake, self.due.work),
             ("settler", self.settler.wake, self.settler.work),
             ("polls", self.polls.wake, self.polls.work),
+            ("commands", self.commands, self.work_off_commands),
             ("prune", self.prune.wake, self.prune.work),
         ]
 

@@ -23,15 +23,20 @@ from engine.records import (
     Expect,
     InboxRecord,
     MemoryRecord,
+    RuleRecord,
     RunRecord,
+    Update,
 )
-from engine.rules.model import Program
+from engine.rules.model import Program, is_script
 from engine.runs.advance import admitted, advance, begin, cancel, cooldown, refused, turned_away
+from engine.runs.called import forbidden
 from engine.runs.caps import clock_time
 from engine.runs.course import Course, Means, NewWait
 from engine.runs.gate import SEND_BY, Gate
 from engine.runs.retry import dropped
-from engine.states import Snapshot
+from engine.standing import Standing
+from engine.states import Heard, Snapshot, heard
+from engine.values import Fact, moved
 from engine.wake import Wake
 from engine.watches import Waiting
 
@@ -59,6 +64,7 @@ class Executor:
         events: Wake[EventRecord],
         inbox: Wake[InboxRecord],
         effects: Wake[EffectRecord],
+        standing: Standing,
         gate: Gate,
         log: Log,
     ) -> None:
@@ -72,6 +78,7 @@ class Executor:
         self._events = events
         self._inbox = inbox
         self._effects = effects
+        self._standing = standing
         self._gate = gate
         self._log = log
         self._hot: dict[str, RunRecord] = {}
@@ -82,6 +89,7 @@ class Executor:
         self._ended: set[str] = set()
         self._started: dict[str, RunRecord] = {}
         self._resting: dict[str, DueRecord] = {}
+        self._ran_now: set[str] = set()
         self._queued: set[Lane] | None = None
 
     async def work(self) -> bool:
@@ -114,7 +122,7 @@ class Executor:
             self._start_batch()
             view = self._view()
             before: set[tuple[str, int]] = set()
-            while runs := [run for run in await self._journal.open_runs() if run.rule not in rules]:
+            while runs := await self._runs_but(rules):
                 courses = [cancel({}, run, reason, view, self._means) for run in runs]
                 for course in courses:
                     await self._abandon(course)
@@ -123,6 +131,11 @@ class Executor:
                 if left == before:
                     return
                 before = left  # again where an effect left just when it was to be dropped
+
+    async def _runs_but(self, rules: Container[str]) -> list[RunRecord]:
+        """The open runs of all other rules."""
+        others = [rule for rule in await self._journal.open_counts() if rule not in rules]
+        return [run for rule in others for run in await self._journal.open_runs(rule)]
 
     @staticmethod
     def _again(wake: Wake[EventRecord] | Wake[InboxRecord], rows: Sequence[object]) -> None:
@@ -135,11 +148,12 @@ class Executor:
         self._ended = set()
         self._started = {}
         self._resting = {}
+        self._ran_now = set()
 
     async def _batch(self, messages: Sequence[InboxRecord], events: Sequence[EventRecord]) -> None:
         self._start_batch()
         if self._queued is None:
-            self._queued = {(run.rule, run.key) for run in await self._journal.open_runs() if run.state == "queued"}
+            self._queued = await self._journal.queued_lanes()
         view = self._view()
         courses = []
         for run_id, inbox in _by_run(messages).items():
@@ -189,6 +203,11 @@ class Executor:
         fault = GONE if program is None else self._spoilt.get(event.id)
         if program is None or fault is not None:
             return refused(event, fault or GONE, view, self._means)
+        reason = forbidden(program, event)
+        if reason:
+            return refused(event, reason, view, self._means, "disallowed_recursion_detected")
+        if await self._is_orphan(event):
+            return refused(event, "its caller has ended", view, self._means, "cancelled")
         if event.depth > DEEPEST:
             chain = await self._chain(event)
             reason = f"skipped: rules set each other off more than {DEEPEST} times: {chain}"
@@ -196,7 +215,30 @@ class Executor:
         course = begin(program.body, event, view, self._means)
         if course.run.state != "done":
             await self._admit(course, program, view)
+        if course.is_admitted:
+            self._ran(course, event)
         return course
+
+    def _ran(self, course: Course, event: EventRecord) -> None:
+        """The rule has run: the last time is kept, and who listens hears of it (semantics section 2)."""
+        rule, now = course.run.rule, course.view.now
+        if rule not in self._ran_now and self._standing.knows(rule):
+            self._ran_now.add(rule)
+            course.changes.update.append(Update(RuleRecord, (rule,), {"last_triggered": now}))
+        kind = "script_started" if is_script(rule) else "automation_triggered"
+        if self._matcher.hears(("event", kind)):
+            told = {"name": course.program.get("alias", rule), "entity_id": self._standing.entity_of(rule)}
+            told["source"] = str(event.data.get("description") or "")
+            fact = Fact("event", kind, told, now, depth=event.depth + 1, cause=course.run.id)
+            course.facts.insert(0, heard(fact, course.view))
+
+    async def _is_orphan(self, event: EventRecord) -> bool:
+        """Whether the run that called for this one, and waits for it, has ended meanwhile."""
+        caller = (event.data.get("call") or {}).get("run") if event.trigger == "" else ""
+        if not caller:
+            return False
+        run = self._hot.get(caller) or await self._journal.get(RunRecord, (caller,))
+        return run is None or run.state == "done"
 
     async def _chain(self, event: EventRecord) -> str:
         """The rules that set each other off, the first one first."""
@@ -323,7 +365,7 @@ class Executor:
 
     def _completed(self, course: Course) -> list[Reaction]:
         """Adds what the run's facts set off, and the intents of its effects, to the run's own commit."""
-        reactions = self._reactions.joined(course.facts, course.changes, course.view)
+        reactions = self._reactions.joined([*course.facts, *self._moves(course)], course.changes, course.view)
         for waiting in course.waits:
             self._listen(course, waiting)
         for over in course.left:
@@ -367,17 +409,31 @@ class Executor:
     def _after(self, course: Course, reactions: Sequence[Reaction]) -> None:
         for run in [course.run, *course.joined]:
             self._remember(run)
+            self._standing.written(run)
             if run.state == "done":
                 self._spoilt.pop(run.event, None)
                 self._log.info("run ended", rule=run.rule, run=run.id, outcome=run.outcome, reason=run.reason)
         for say in course.says:
             getattr(self._log, say.level if say.level in LEVELS else "info")(say.message, rule=course.run.rule)
+        if course.is_admitted:
+            self._standing.ran(course.run.rule, course.run.started)
         self._effects.say(*course.effects)
         for over in course.left:
             self._matcher.ended(over)
         self._reactions.written(reactions, course.changes, course.view)
         if course.waits or course.left:
             self._reactions.on_watches()
+
+    def _moves(self, course: Course) -> list[Heard]:
+        """That the rules and scripts of these runs stand otherwise, where anybody listens for that."""
+        found = []
+        for run in [*course.joined, course.run]:
+            if self._matcher.hears(("state", self._standing.entity_of(run.rule))):
+                moves = self._standing.before_and_after(run)
+                if moves is not None:
+                    fact = moved(*moves, course.view.now, run.depth + 1, run.id)
+                    found.append(heard(fact, course.view.frozen()))
+        return found
 
     def _listen(self, course: Course, waiting: NewWait) -> None:
         """Listens before the wait is on disk, or what happens meanwhile would be missed; what it hears comes after."""

@@ -129,8 +129,8 @@ class Matcher:
         return [self._react(watcher, fact, view) for watcher in self.watches.watchers(channel)]
 
     def hears(self, channel: Channel) -> bool:
-        """Whether anybody listens to a channel."""
-        return bool(self.watches.watchers(channel))
+        """Whether anybody listens to a channel by its name; who listens to everything does not count."""
+        return self.watches.is_named(channel)
 
     def arm(self, watched: Watched, view: Snapshot) -> list[MemoryRecord]:
         """What a newly loaded trigger remembers of what is known already; it does not fire for the past."""

@@ -95,6 +95,7 @@ from engine.threshold import Crossing, Threshold
 from engine.values import (
     Accepted,
     Arrived,
+    Call,
     CannotTell,
     Decision,
     Fact,
@@ -118,6 +119,7 @@ from engine.values import (
     SetState,
     Settlement,
     State,
+    Switch,
     Unsure,
     Waiting,
     duration,
@@ -125,7 +127,7 @@ from engine.values import (
     masked,
 )
 
-Plan: TypeAlias = Request | SetState | Later | Say | FireEvent
+Plan: TypeAlias = Request | SetState | Later | Say | FireEvent | Call | Switch
 
 
 class View(Protocol):
@@ -364,6 +366,7 @@ __all__ = [
     "Arrived",
     "Block",
     "Calendar",
+    "Call",
     "CannotTell",
     "Clock",
     "Connection",
@@ -405,6 +408,7 @@ __all__ = [
     "Simulation",
     "State",
     "States",
+    "Switch",
     "Threshold",
     "Tools",
     "Trigger",

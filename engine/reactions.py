@@ -9,7 +9,7 @@ from engine.entity import change
 from engine.journal.api import Journal
 from engine.log import Log
 from engine.match import Matcher, Reaction
-from engine.records import Changes, DueRecord, EntityRecord, EventRecord, InboxRecord
+from engine.records import Changes, CommandRecord, DueRecord, EntityRecord, EventRecord, InboxRecord
 from engine.states import Heard, Overlay, Snapshot, States
 from engine.wake import Wake
 
@@ -18,7 +18,7 @@ CASCADE = 1_000
 
 
 class Reactions:
-    """Decides facts for the parts that commit them; `on_dues` hears of new due rows, `on_watches` of new watches."""
+    """Decides facts for the parts that commit them; `on_dues`, `on_watches` and `on_commands` hear of new ones."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Reactions:
         self._log = log
         self.on_dues: Callable[[], None] = lambda: None
         self.on_watches: Callable[[], None] = lambda: None
+        self.on_commands: Callable[[], None] = lambda: None
 
     def to(self, facts: Iterable[Heard], changes: Changes, view: Snapshot) -> list[Reaction]:
         """What the rules make of these facts, and of the states that sensors take on because of them.
@@ -76,10 +77,14 @@ class Reactions:
             if reaction.fault:
                 self._log.error("a trigger failed", rule=reaction.watcher.program.rule, reason=reaction.fault)
         self._take_states(changes, view)
-        self._events.say(*[reaction.event for reaction in reactions if reaction.event is not None])
-        self._inbox.say(*[record for record in changes.put if isinstance(record, InboxRecord)])
+        if events := [record for record in changes.put if isinstance(record, EventRecord)]:
+            self._events.say(*events)
+        if messages := [record for record in changes.put if isinstance(record, InboxRecord)]:
+            self._inbox.say(*messages)
         if any(isinstance(record, DueRecord) for record in changes.put):
             self.on_dues()
+        if any(isinstance(record, CommandRecord) for record in changes.put):
+            self.on_commands()
 
     async def lost(self, reactions: Iterable[Reaction]) -> None:
         """It was not written: the triggers remember what is on disk again. Raises JournalError."""

@@ -176,6 +176,25 @@ class Unsure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A run of a rule or script; with `waits` the step goes on when it has ended, and gets its answer."""
+
+    name: str
+    variables: Mapping[str, Json] = field(default_factory=dict)
+    waits: bool = True
+    skip_conditions: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A rule is switched on or off, or the runs of a script are ended; with `stops` those of the rule are as well."""
+
+    rule: str
+    on: bool
+    stops: bool = True
+
+
 Outcome: TypeAlias = Accepted | Refused | Waiting | Unsure
 
 

@@ -185,6 +185,12 @@ class Watches:
                     found |= watchers
         return list(found.values())
 
+    def is_named(self, channel: Channel) -> bool:
+        """Whether somebody listens to just this channel, or to entities whose names begin like this one's."""
+        kind, subject = channel
+        begins = (prefix and subject.startswith(prefix) for prefix in self._prefixes) if kind == "state" else ()
+        return channel in self._channels or any(begins)
+
     def watched(self, place: Place) -> Watched | None:
         """What a trigger watches; None when it is not here."""
         return self._watched.get(place)

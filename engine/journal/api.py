@@ -52,6 +52,14 @@ class Journal(Protocol):
         """Events that no run has handled yet, oldest first."""
         ...
 
+    async def open_counts(self) -> dict[str, int]:
+        """How many runs of each rule have not ended."""
+        ...
+
+    async def queued_lanes(self) -> set[tuple[str, str]]:
+        """The rules and keys of which a run waits for its turn."""
+        ...
+
     async def open_runs(
         self, rule: str | None = None, key: str | None = None, limit: int | None = None
     ) -> list[RunRecord]:

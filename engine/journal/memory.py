@@ -5,6 +5,7 @@ It keeps rows as every store does, encoded, so that nobody's later change to a v
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from itertools import islice
@@ -92,6 +93,12 @@ class MemoryJournal:
 
     async def new_events(self, limit: int) -> list[EventRecord]:
         return _first(limit, (e for e in self._all(EventRecord) if e.state == "new"))
+
+    async def open_counts(self) -> dict[str, int]:
+        return dict(Counter(run.rule for run in self._all(RunRecord) if run.state in OPEN))
+
+    async def queued_lanes(self) -> set[tuple[str, str]]:
+        return {(run.rule, run.key) for run in self._all(RunRecord) if run.state == "queued"}
 
     async def open_runs(
         self, rule: str | None = None, key: str | None = None, limit: int | None = None

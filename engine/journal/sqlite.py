@@ -130,6 +130,12 @@ class SqliteJournal:
     async def new_events(self, limit: int) -> list[EventRecord]:
         return self._list("new_events", limit=limit)
 
+    async def open_counts(self) -> dict[str, int]:
+        return dict(self._read(queries()["open_counts"].sql))
+
+    async def queued_lanes(self) -> set[tuple[str, str]]:
+        return {(rule, key) for rule, key in self._read(queries()["queued_lanes"].sql)}
+
     async def open_runs(
         self, rule: str | None = None, key: str | None = None, limit: int | None = None
     ) -> list[RunRecord]:

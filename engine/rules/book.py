@@ -16,9 +16,11 @@ from pathlib import Path
 from engine.problem import Place, Problem
 from engine.rules.blueprint import Blueprint, Blueprints, blueprint_of, united
 from engine.rules.check import Checked, check_blueprint, check_file, named_twice
+from engine.rules.circles import circles
 from engine.rules.known import Known
 from engine.rules.model import Book, Program
-from engine.source import DEFAULT, read
+from engine.rules.normalise import declared_in
+from engine.source import DEFAULT, Source, read
 
 _ENDINGS = (".yaml", ".yml")
 _TESTS = ("_test.yaml", "_test.yml")
@@ -141,14 +143,16 @@ class Shelf:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._kept: dict[tuple[str, str], tuple[Checked, str]] = {}
+        self._declared: dict[tuple[str, str], frozenset[str]] = {}
         self._blueprints: dict[tuple[str, str], Blueprint] = {}
 
     def checked(self, files: Iterable[RuleFile]) -> list[tuple[RuleFile, Checked, str]]:
         """Each file with what it gave and its text; only files that were not seen like this before are looked at.
 
-        A file is looked at again when a blueprint that it uses has changed.
+        A file is looked at again when a blueprint that it uses has changed, and all are when a script comes or goes.
         """
         found = [(file, (file.name, _mark(file))) for file in files]
+        sources = self._declare(found)
         self._blueprints = {key: self._blueprint(file, key) for file, key in found if file.blueprint}
         blueprints = Blueprints(self._blueprints.values())
         kept = {}
@@ -157,10 +161,28 @@ class Shelf:
             if file.problem is not None:
                 results.append((file, Checked(problems=(file.problem,), unnamed=not file.blueprint), ""))
                 continue
-            kept[key] = self._known_before(key, blueprints) or self._checked(file, key, blueprints)
+            kept[key] = self._known_before(key, blueprints) or self._checked(file, key, blueprints, sources)
             results.append((file, *kept[key]))
         self._kept = kept
         return results
+
+    def _declare(self, found: list[tuple[RuleFile, tuple[str, str]]]) -> dict[tuple[str, str], Source]:
+        """Takes down what the files declare; gives those that had to be read for it."""
+        sources: dict[tuple[str, str], Source] = {}
+        declared: dict[tuple[str, str], frozenset[str]] = {}
+        for file, key in found:
+            if file.problem is not None or file.blueprint:
+                continue
+            if key not in self._declared:
+                sources[key] = read(file.content, file.name)
+            known = self._declared.get(key)
+            declared[key] = declared_in(sources[key].value) if known is None else known
+        self._declared = declared
+        names = frozenset[str]().union(*declared.values())
+        if names != self._known.declared:
+            self._known = replace(self._known, declared=names)
+            self._kept = {}
+        return sources
 
     def _blueprint(self, file: RuleFile, key: tuple[str, str]) -> Blueprint:
         if key in self._blueprints:
@@ -175,11 +197,13 @@ class Shelf:
         same = kept is not None and all(blueprints.mark(*asked) == mark for asked, mark in kept[0].leans_on.items())
         return kept if same else None
 
-    def _checked(self, file: RuleFile, key: tuple[str, str], blueprints: Blueprints) -> tuple[Checked, str]:
+    def _checked(
+        self, file: RuleFile, key: tuple[str, str], blueprints: Blueprints, sources: Mapping[tuple[str, str], Source]
+    ) -> tuple[Checked, str]:
         if file.blueprint:
             blueprint = self._blueprints[key]
             return check_blueprint(blueprint, self._known), blueprint.source.text
-        source = read(file.content, file.name)
+        source = sources.get(key) or read(file.content, file.name)
         return check_file(source, self._known, blueprints), source.text
 
 
@@ -200,7 +224,8 @@ def make_book(files: Iterable[RuleFile], shelf: Shelf, last: Mapping[str, Progra
         for rule, program in last.items()
         if rule not in programs and (rule in broken or program.file in unsure or _tree_is_gone(program, unsure))
     }
-    problems = _told([problem for _, checked, _ in results for problem in checked.problems] + clashes, results)
+    own = [problem for _, checked, _ in results for problem in checked.problems]
+    problems = _told([*own, *clashes, *circles(programs)], results)
     named = {problem.place.file for problem in problems if problem.place}
     named |= {place.file for problem in problems for place, _ in problem.also}
     return Book(

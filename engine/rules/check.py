@@ -18,9 +18,18 @@ from engine.problem import Place, Problem, near
 from engine.rules.blueprint import USE, Blueprint, Blueprints, Use, inputs_astray
 from engine.rules.complaints import Complaints, too_many
 from engine.rules.known import Known
-from engine.rules.model import Program
+from engine.rules.model import Program, is_script
 from engine.rules.names import Names
-from engine.rules.normalise import NO_DEVICES, PLURALS, Draft, normalised, rules_in
+from engine.rules.normalise import (
+    NO_DEVICES,
+    PLURALS,
+    Draft,
+    Written,
+    normalised,
+    normalised_script,
+    rules_in,
+    slug,
+)
 from engine.rules.program import body_of, fields_of, plain, program, rendered, trigger_variables
 from engine.rules.schema import (
     CONDITION_KINDS,
@@ -34,6 +43,7 @@ from engine.rules.schema import (
     Repeat,
     Retry,
     RuleKeys,
+    ScriptKeys,
     TriggerKeys,
 )
 from engine.source import DEFAULT, Source
@@ -71,23 +81,23 @@ def check_file(source: Source, known: Known, blueprints: Blueprints = NO_BLUEPRI
     if not source.text.strip() and not source.problems:
         file.problems.append(_nothing_in(source.file))
     file.unnamed = any(problem.severity == "error" for problem in file.problems)
-    following: list[Path | None] = [*(path for path, _ in rules[1:]), None]
-    for (path, raw), end in zip(rules, following, strict=False):
+    following: list[Path | None] = [*(each.path for each in rules[1:]), None]
+    for written, end in zip(rules, following, strict=False):
         if file.broken_rules > MOST_BROKEN:
-            file.give_up(path)
+            file.give_up(written.path)
             break
-        file.take(path, raw, end)
+        file.take(written, end)
     return file.checked()
 
 
 def check_blueprint(blueprint: Blueprint, known: Known) -> Checked:
     """The problems of a blueprint for itself, its gaps standing for any value and a rule for what it leaves out."""
     problems = list(blueprint.problems)
-    if not blueprint.is_broken and blueprint.domain == "automation":
-        open_ends = {"id": "a", "triggers": InputRef("triggers"), "actions": InputRef("actions")}
+    sort = next((each for each in _SORTS.values() if each.domain == blueprint.domain), None)
+    if not blueprint.is_broken and sort is not None:
         named = {PLURALS.get(key, key) for key in blueprint.body}
-        value = {**{key: end for key, end in open_ends.items() if key not in named}, **blueprint.body}
-        problems += _Rule(normalised(value, ()), blueprint.source, known).judged()
+        value = {**{key: end for key, end in sort.open_ends.items() if key not in named}, **blueprint.body}
+        problems += sort.rule(sort.normalised(value, ()), blueprint.source, known, name="a").judged()
     return Checked(problems=_in_order(problems))
 
 
@@ -112,10 +122,10 @@ class _File:
         self.unnamed = False
         self.broken_rules = 0
 
-    def take(self, path: Path, raw: Json, following: Path | None) -> None:
-        """Looks at one rule; `following` is where the next one begins."""
-        rule = self._rule(raw, path)
-        lines = _lines_of(self.source, path, following)
+    def take(self, written: Written, following: Path | None) -> None:
+        """Looks at one rule or script; `following` is where the next one begins."""
+        rule = self._rule(written)
+        lines = _lines_of(self.source, written.path, following)
         made = rule.program("\n".join(self.source.places.lines[lines.start : lines.stop]).rstrip())
         problems = rule.told.problems
         if self._misread(lines):
@@ -123,7 +133,7 @@ class _File:
             problems = [problem for problem in problems if problem.code not in _NOT_THERE]
         self.problems += problems
         self.broken_rules += made is None
-        place = rule.source.places.value((*rule.draft.path, rule.named_by) if rule.named_by else rule.draft.path)
+        place = rule.place(self.source, written)
         if rule.id in self.places:
             self.problems.append(named_twice(rule.id, place, self.places[rule.id]))
             self.broken_rules += 1
@@ -136,24 +146,27 @@ class _File:
             else:
                 self.programs[rule.id] = made
 
-    def _rule(self, raw: Json, path: Path) -> _Rule:
-        """The rule as it is written, or as its blueprint makes it."""
+    def _rule(self, written: Written) -> _Rule:
+        """The rule or script as it is written, or as its blueprint makes it."""
+        raw, path = written.raw, written.path
+        sort = _SORTS[written.sort]
         if isinstance(raw, dict) and USE in raw:
-            return self._of_blueprint(raw, path)
-        draft = normalised(raw, path)
+            return self._of_blueprint(written, raw)
+        draft = sort.normalised(raw, path)
         draft.faults[:0] = self._astray(raw, path)
-        return _Rule(draft, self.source, self.known)
+        return sort.rule(draft, self.source, self.known, name=written.name)
 
-    def _of_blueprint(self, raw: dict[str, Json], path: Path) -> _Rule:
-        use = self.blueprints.use(raw, path, self.source, self.room)
+    def _of_blueprint(self, written: Written, raw: dict[str, Json]) -> _Rule:
+        sort = _SORTS[written.sort]
+        use = self.blueprints.use(raw, written.path, self.source, self.room, sort.domain)
         self.room -= use.nodes
         if isinstance(raw[USE], dict):
-            asked = (str(raw[USE].get("path")), "automation")
+            asked = (str(raw[USE].get("path")), sort.domain)
             self.leans_on[asked] = self.blueprints.mark(*asked)
-        draft = normalised(use.value, ())
+        draft = sort.normalised(use.value, ())
         draft.is_whole = use.is_whole
         draft.faults = [*self._astray(raw, ()), *use.faults, *(draft.faults if use.is_whole else ())]
-        return _Rule(draft, use.source, self.known, use)
+        return sort.rule(draft, use.source, self.known, use, written.name)
 
     def _astray(self, raw: Json, at: Path) -> list[Fault]:
         """Gaps of a blueprint where there is none."""
@@ -209,16 +222,12 @@ def _lines_of(source: Source, path: Path, following: Path | None) -> range:
     return range(start, max(start + 1, end))
 
 
-def slug(alias: str) -> str:
-    """An alias as an id: lower-case letters, digits and _."""
-    return re.sub(r"[\W_]+", "_", alias.lower()).strip("_")
-
-
 class _Rule:
     """One rule on its way from draft to program; what is wrong gathers in `told`."""
 
-    def __init__(self, draft: Draft, source: Source, known: Known, use: Use | None = None) -> None:
+    def __init__(self, draft: Draft, source: Source, known: Known, use: Use | None = None, name: str = "") -> None:
         self.draft = draft
+        self.name = name
         self.source = source
         self.known = known
         self.told = Complaints(draft, source, known, use)
@@ -235,14 +244,22 @@ class _Rule:
         made = slug(alias) if isinstance(alias, str) else ""
         return made, "alias" if made else ""
 
+    def place(self, source: Source, written: Written) -> Place:
+        """Where its name stands."""
+        path = self.draft.path
+        return self.source.places.value((*path, self.named_by) if self.named_by else path)
+
     def program(self, text: str) -> Program | None:
         """The program, or None where something is wrong."""
         self.judged()
         if self.told.fatal:
             return None
         body = body_of(self.draft.body, self.id, self.known.registry, self.known.defaults)
-        line = self.source.places.value(self.draft.path).line
-        return program(body, self.plugins, self.source.file, line, text)
+        return program(body, self.plugins, self.source.file, self._line(), text)
+
+    def _line(self) -> int:
+        """Where the rule begins."""
+        return self.source.places.value(self.draft.path).line
 
     def judged(self) -> list[Problem]:
         """All that is wrong with it."""
@@ -511,7 +528,9 @@ class _Rule:
         name = step["action"]
         plugin = self.known.registry.actions.get(name) if isinstance(name, str) else None
         if plugin is None:
-            if _is_word(name):
+            if isinstance(name, str) and is_script(name) and not is_template(name):
+                self._script(name, (*at, "action"))
+            elif _is_word(name):
                 self._unknown("action", name, (*at, "action"), self.known.registry.actions, frozenset())
             return
         if "response_variable" in step and not plugin.responds:
@@ -528,6 +547,16 @@ class _Rule:
         right = isinstance(data, dict) and self.told.block(plugin, data, (*at, "data"))
         if right and len(self.told.problems) == before:
             self._allowed(plugin, data, (*at, "data"))
+
+    def _script(self, name: str, at: Path) -> None:
+        """A script that is called must be declared in some file."""
+        declared = self.known.declared
+        if declared is None or name in declared:
+            return
+        scripts = sorted(each for each in declared if each.startswith("script."))
+        message = f'there is no script "{shown(name)}"'
+        remedy = near(name, scripts) or "declare it below scripts: in a file of rules"
+        self.told.fault(Fault(at, "unknown-script", message, _all_or(scripts), remedy))
 
     def _indented(self, step: dict[str, Json], at: Path) -> dict[str, Json]:
         """The step with what stands beside `data` though it belongs below it put there, and that said once."""
@@ -570,6 +599,54 @@ class _Rule:
             self.told.fault(Fault(at, f"unknown-{what}", message, f"one of {', '.join(sorted(known))}", hint))
 
 
+class _Script(_Rule):
+    """One script on its way from draft to program: a rule without triggers that is called by name."""
+
+    def _identity(self) -> tuple[str, str]:
+        return f"script.{self.name}", ""
+
+    def place(self, source: Source, written: Written) -> Place:
+        return source.places.key(written.path)
+
+    def _line(self) -> int:
+        return self.source.places.key(self.draft.path).line
+
+    def _judge(self) -> None:
+        body = self.draft.body
+        given = {"sequence" if key == "actions" else key: value for key, value in body.items()}
+        self.told.block(ScriptKeys, given, ())
+        fields = body.get("fields")
+        names = Names().with_names(*(fields if isinstance(fields, dict) else ()))
+        self.told.variables(body.get("variables"), ("variables",), names)
+        self.told.templates(body.get("valid_for"), ("valid_for",), names)
+        self._steps(body.get("actions"), ("actions",), names)
+        self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sort:
+    """How one sort of thing that a file says becomes a program.
+
+    `domain` is that of its blueprints, `open_ends` is what stands for the keys that a blueprint leaves to its rules.
+    """
+
+    normalised: Callable[[Json, Path], Draft]
+    rule: type[_Rule]
+    domain: str
+    open_ends: Mapping[str, Json]
+
+
+_SORTS = {
+    "rule": _Sort(
+        normalised,
+        _Rule,
+        "automation",
+        {"id": "a", "triggers": InputRef("triggers"), "actions": InputRef("actions")},
+    ),
+    "script": _Sort(normalised_script, _Script, "script", {"sequence": InputRef("sequence")}),
+}
+
+
 def _unusable(at: Path, sentence: str) -> Fault:
     """What a trigger says of a value after its template was worked out."""
     first, _, remedy = sentence.partition("; ")
@@ -590,6 +667,10 @@ def _not_below_data(at: Path, astray: list[str]) -> Fault:
     message = f"{words} {'stands' if len(astray) == 1 else 'stand'} beside the action, not below its data"
     remedy = 'write them below "data:", each with two more spaces in front'
     return Fault((*at, astray[0]), "not-below-data", message, f"data: with {words} below it", remedy, at_key=True)
+
+
+def _all_or(names: list[str]) -> str:
+    return f"one of {', '.join(names[:20])}" if names else ""
 
 
 def _all(names: Iterable[str]) -> str:

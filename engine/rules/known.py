@@ -12,12 +12,16 @@ from engine.values import Json
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What rules may refer to: plugins, hosts and the names of secrets (None: not known, so not judged)."""
+    """What rules may refer to: plugins, hosts, the names of secrets, and what the files declare, such as scripts.
+
+    None: not known, so not judged.
+    """
 
     registry: Registry
     hosts: Mapping[str, Mapping[str, Json]] | None = None
     secrets: frozenset[str] | None = None
     defaults: Mapping[str, Json] = field(default_factory=dict)
+    declared: frozenset[str] | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Known:

@@ -4,6 +4,7 @@ A program's `body` is plain data, so that it can be kept in the journal and run 
 
     {"id", "alias", "description", "mode", "max", "max_exceeded", "per", "valid_for", "cooldown", "max_sends",
      "if_unsure", "variables", "trigger_variables",
+     "fields" (of a script, whose id is "script.…" and which has no triggers),
      "triggers":   [{"trigger": name, "key", "id", "alias", "enabled", "variables", "with": {the plugin's fields}}],
      "conditions": [condition], "actions": [step], "on_error": [step]}
 
@@ -42,6 +43,14 @@ def content_hash(body: Json) -> str:
     """The name of a piece of plain data: 32 hex digits that change when the data does."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+SCRIPT = "script."
+
+
+def is_script(name: str) -> bool:
+    """Whether a program is a script, by the name that stands in the place of a rule's."""
+    return name.startswith(SCRIPT)
 
 
 @dataclass(frozen=True, slots=True)

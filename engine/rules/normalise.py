@@ -9,21 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-from engine.judge import MOST_FAULTS, Fault, Path, found, unknown_key
+from engine.judge import MOST_FAULTS, Fault, Path, found, shown, unknown_key
 from engine.problem import near
-from engine.rules.schema import DEVICE_KINDS, LATER_STEPS, STEP_KINDS, RuleKeys, TriggerKeys
+from engine.rules.schema import DEVICE_KINDS, LATER_STEPS, STEP_KINDS, RuleKeys, ScriptKeys, TriggerKeys
 from engine.source.scalar import InputRef
 from engine.template import is_template
 from engine.values import Json
 
 PLURALS = {"trigger": "triggers", "condition": "conditions", "action": "actions"}
 _RULE_LISTS = ("rules", "automation")
+_NAME = re.compile(r"[a-z0-9_]+")
+_SCRIPT_LISTS = ("scripts", "script")
 _LATER_FILE_KEYS = frozenset(
-    {"scripts", "script", "sensors", "sensor", "template", "variables", "counter", "timer"}
+    {"sensors", "sensor", "template", "variables", "counter", "timer"}
     | {"input_boolean", "input_number", "input_text", "input_datetime", "input_select"}
 )
+_FILE_KEYS = frozenset({*_RULE_LISTS, *_SCRIPT_LISTS})
 _LOGIC = ("and", "or", "not")
 _TRIGGER_KEYS = frozenset(TriggerKeys.fields())
 _LATER_RULE_KEYS = frozenset({"quiet_hours", "digest", "missed"})
@@ -34,6 +37,18 @@ _OLD_STEP_KEYS = {
     "event_data_template": "event_data",
 }
 NO_DEVICES = "rulewheel has no devices, rooms or scenes; it works with messages, jobs, webhooks and times"
+
+
+Sort: TypeAlias = Literal["rule", "script"]
+
+
+class Written(NamedTuple):
+    """One thing that a file says, where it stands, and the name that stands in front of it, if it has one."""
+
+    path: Path
+    raw: Json
+    sort: Sort = "rule"
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -59,32 +74,60 @@ class Draft:
         return self.path + path
 
 
-def rules_in(value: Json) -> tuple[list[tuple[Path, Json]], list[Fault]]:
-    """The rules of a file's value, each with its path, and what is wrong with the file around them."""
+def rules_in(value: Json) -> tuple[list[Written], list[Fault]]:
+    """The rules and scripts of a file's value, and what is wrong with the file around them."""
     if value is None:
         return [], []
     if isinstance(value, list):
-        return [((index,), rule) for index, rule in enumerate(value)], []
+        return [Written((index,), rule) for index, rule in enumerate(value)], []
     if not isinstance(value, dict):
         expected = 'a list of rules, or a mapping with the key "rules"'
         remedy = 'begin a rule with "- id: a_name", and below it "triggers:" and "actions:"'
         return [], [Fault((), "wrong-type", f"the file holds {found(value)}", expected, remedy)]
-    if "blueprint" in value and not set(value) & set(_RULE_LISTS):
+    if "blueprint" in value and not set(value) & _FILE_KEYS:
         return [], [_file_key("blueprint")]
     if _looks_like_a_rule(value):
-        return [((), value)], []
-    rules: list[tuple[Path, Json]] = []
+        return [Written((), value)], []
+    rules: list[Written] = []
     faults: list[Fault] = []
     for key, below in value.items():
         if key in _RULE_LISTS or key.startswith("automation "):
-            rules += [((key, *path), rule) for path, rule in _listed(below)]
+            rules += [Written((key, *path), rule) for path, rule in _listed(below)]
+        elif key in _SCRIPT_LISTS or key.startswith("script "):
+            rules += _named(key, below, "script", faults)
         else:
             faults.append(_file_key(key))
     return rules, faults
 
 
+def _named(key: str, below: Json, sort: Sort, faults: list[Fault]) -> list[Written]:
+    """The elements of a mapping from names to what they name."""
+    if below is not None and not isinstance(below, dict):
+        expected = f"a mapping from the names of {sort}s to what they do"
+        remedy = f'write the name of each {sort}, with ":" behind it, and its keys below it, indented'
+        faults.append(Fault((key,), "wrong-type", f'"{key}" is {found(below)}', expected, remedy))
+        return []
+    wrong = [name for name in below or {} if not _NAME.fullmatch(name)]
+    for name in wrong:
+        expected = "a name of lower-case letters, digits and _"
+        message = f'"{shown(name)}" cannot be the name of a {sort}'
+        remedy = f'write "{slug(name)}"' if slug(name) else "give it another name"
+        faults.append(Fault((key, name), "bad-name", message, expected, remedy, at_key=True))
+    return [Written((key, name), raw, sort, name) for name, raw in (below or {}).items() if name not in wrong]
+
+
+def declared_in(value: Json) -> frozenset[str]:
+    """The names of scripts that a file's value declares, as rules know them: "script.greet"."""
+    return frozenset(f"script.{each.name}" for each in rules_in(value)[0] if each.sort == "script")
+
+
+def slug(text: str) -> str:
+    """A text as a name: lower-case letters, digits and _."""
+    return re.sub(r"[\W_]+", "_", text.lower()).strip("_")
+
+
 def _looks_like_a_rule(value: dict[str, Json]) -> bool:
-    return not set(value) & set(_RULE_LISTS) and bool(
+    return not set(value) & _FILE_KEYS and bool(
         {"triggers", "trigger", "actions", "action", "use_blueprint"} & set(value)
     )
 
@@ -95,7 +138,7 @@ def _file_key(key: str) -> Fault:
         return Fault((key,), "blueprint-elsewhere", "a blueprint stands among the rules", remedy=remedy, at_key=True)
     if key in _LATER_FILE_KEYS:
         return _later((key,), f'"{key}"')
-    return unknown_key((key,), ["rules"])
+    return unknown_key((key,), ["rules", "scripts"])
 
 
 def _later(path: Path, what: str) -> Fault:
@@ -132,6 +175,18 @@ def normalised(raw: Json, path: Path) -> Draft:
     return draft
 
 
+def normalised_script(raw: Json, path: Path) -> Draft:
+    """The draft of one script that stands at `path` in its file: a rule without triggers, whose steps are `actions`."""
+    draft = Draft(path)
+    if isinstance(raw, dict):
+        _Normaliser(draft).script(raw)
+    else:
+        message = f"the script is {found(raw)}"
+        remedy = 'write its steps below "sequence:", each with "- " in front'
+        draft.faults.append(Fault(path, "wrong-type", message, "a mapping of keys to values", remedy))
+    return draft
+
+
 class _Normaliser:
     """Writes one draft; `at` is always the canonical path, `path` the author's."""
 
@@ -158,6 +213,18 @@ class _Normaliser:
                 self._fault(
                     Fault(at, "nothing-below", f'"{at[-1]}" is empty', remedy=remedy, at_key=True, severity="warning")
                 )
+
+    def script(self, raw: dict[str, Json]) -> None:
+        body, path = self.draft.body, self.draft.path
+        for key, value in raw.items():
+            written = (*path, key)
+            if key == "sequence":
+                self.draft.origins[("actions",)] = written
+                body["actions"] = self._each(value, ("actions",), written, _Normaliser._step)
+            elif key == "on_error":
+                body[key] = self._each(value, (key,), written, _Normaliser._step)
+            elif value is not None or key not in ScriptKeys.fields():
+                body[key] = value
 
     def _renamed(self, raw: dict[str, Json], names: dict[str, str], path: Path) -> Iterator[tuple[str, Json]]:
         """The pairs of a mapping but for those whose key is given in its older spelling as well as its newer."""
@@ -338,8 +405,7 @@ class _Normaliser:
     def _parts(self, kind: str, step: dict[str, Json], at: Path, path: Path) -> dict[str, Json]:
         parts = {key: value for key, value in step.items() if value is not None or key == kind}
         if "target" in parts and kind == "action":
-            self._fault(_no_devices((*path, "target"), '"target"'))
-            del parts["target"]
+            self._target(parts, parts.pop("target"), at, path)
         if isinstance(parts.get("retry"), int | float) and not isinstance(parts["retry"], bool):
             self.draft.origins[(*at, "retry", "attempts")] = (*path, "retry")
             parts["retry"] = {"attempts": parts["retry"]}
@@ -351,6 +417,21 @@ class _Normaliser:
             if key in step:
                 parts[key] = self._each(step[key], (*at, key), (*path, key), one)
         return parts
+
+    def _target(self, parts: dict[str, Json], target: Json, at: Path, path: Path) -> None:
+        """`target` names the entities of an action; they belong to its data."""
+        where = (*path, "target")
+        if not isinstance(target, dict):
+            expected = "a mapping with entity_id"
+            self._fault(Fault(where, "wrong-type", f'"target" is {found(target)}', expected))
+            return
+        for key in target:
+            if key != "entity_id":
+                self._fault(_no_devices((*where, key), f'"{key}" of a target'))
+        data = parts.get("data") or {}
+        if "entity_id" in target and isinstance(data, dict) and "entity_id" not in data:
+            self.draft.origins[(*at, "data", "entity_id")] = (*where, "entity_id")
+            parts["data"] = {**data, "entity_id": target["entity_id"]}
 
     def _branch(self, raw: Json, at: Path, path: Path) -> Json:
         if not isinstance(raw, dict):

@@ -70,7 +70,7 @@ def body_of(rule: Mapping[str, Json], name: str, registry: Registry, defaults: M
     body = {key: plain(value) for key, value in given.items() if key not in ("triggers", "conditions", "actions")}
     body |= {"id": name, "alias": str(given.get("alias", name)), "mode": given.get("mode", "queued")}
     body["variables"] = body.get("variables", {})
-    body["triggers"] = _with_keys([_trigger(each, registry) for each in given["triggers"]])
+    body["triggers"] = _with_keys([_trigger(each, registry) for each in given.get("triggers", [])])
     body["conditions"] = [_condition(each) for each in given.get("conditions", [])]
     body["actions"] = [_step(each, registry) for each in given["actions"]]
     if "on_error" in given:
@@ -93,7 +93,8 @@ def _condition(condition: Mapping[str, Json]) -> dict[str, Json]:
 def _step(step: Mapping[str, Json], registry: Registry) -> dict[str, Json]:
     kept = {key: _part(step, key, registry) for key in step if key not in _REMARKS}
     if kept.get("do") == "action":
-        kept |= {"action": registry.actions[kept["action"]].name, "data": kept.get("data", {})}
+        plugin = registry.actions.get(kept["action"])  # none for a script, and for a name that is a template
+        kept |= {"action": plugin.name if plugin else kept["action"], "data": kept.get("data", {})}
     return kept
 
 

@@ -62,6 +62,9 @@ RETRY: Kind[Json] = Kind(
     "a number of attempts, or a mapping such as {attempts: 3, wait: 10}", {"type": "object", "of": "retry"}, _as_it_is
 )
 ONE_CONDITION: Kind[Json] = Kind("a condition", {"of": "condition"}, _as_it_is)
+FIELDS: Kind[dict[str, Json]] = Kind(
+    "a mapping of names to what they are for", {"type": "object", "literally": True}, MAPPING.read
+)
 EACH: Kind[Json] = Kind("a list, or a template that gives one", {"type": "array"}, _as_it_is)
 FLAG = either("true, false or a template", BOOLEAN)
 
@@ -87,6 +90,26 @@ class RuleKeys(Block):
     if_unsure = optional(IF_UNSURE, "What to do with a message of which nobody can say whether it arrived")
     on_error = optional(STEPS, "Steps for when the rule fails; `error` says why")
     initial_state = optional(BOOLEAN, "Whether the rule is on")
+    trace = optional(ANYTHING, "Taken along from Home Assistant; every run is kept here")
+    note = optional(ANYTHING, "A remark for people")
+
+
+class ScriptKeys(Block):
+    """The keys of a script: steps under a name, which rules and other scripts call."""
+
+    alias = optional(WORD, "The script's name for people")
+    description = optional(WORD, "What the script is for")
+    icon = optional(ANYTHING, "Taken along from Home Assistant")
+    fields_ = optional(FIELDS, "What may be handed to the script, each with what it is for")
+    sequence = required(STEPS, "What the script does, step by step")
+    variables = optional(MAPPING, "Names for values, for those that are not handed in")
+    mode = optional(MODE, "What happens when the script is still running")
+    max = optional(integer(2, 100_000), "How many runs may wait or run at once")
+    max_exceeded = optional(SILENCE, "How loud it is when a run is refused")
+    valid_for = optional(DURATION, "How long after it was due a message may still be sent")
+    max_sends = optional(MAX_SENDS, "How much the script may send in an hour and a day, in all")
+    if_unsure = optional(IF_UNSURE, "What to do with a message of which nobody can say whether it arrived")
+    on_error = optional(STEPS, "Steps for when the script fails; `error` says why")
     trace = optional(ANYTHING, "Taken along from Home Assistant; every run is kept here")
     note = optional(ANYTHING, "A remark for people")
 
@@ -162,7 +185,7 @@ class Step(Block):
 class ActionStep(Step):
     """Does something: sends a message, calls a host, changes a value."""
 
-    action = required(WORD, "What to do")
+    action = required(TEXT, "What to do, or a template that gives its name")
     data = optional(MAPPING, "What the action needs")
     response_variable = optional(NAME, "A name for the action's answer, for the steps that follow")
     retry = optional(RETRY, "How often, and how long apart, to try when it is refused")

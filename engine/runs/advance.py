@@ -14,6 +14,8 @@ from functools import partial
 from engine.conditions import check_all, enabled
 from engine.plugin import BOOLEAN, DURATION, integer
 from engine.records import Drop, DueRecord, EventRecord, Expect, InboxRecord, RunRecord, Update
+from engine.runs.called import answer
+from engine.runs.calls import abandon
 from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
 from engine.runs.frames import ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
 from engine.runs.modes import admit
@@ -68,6 +70,7 @@ def admitted(course: Course, others: Sequence[RunRecord]) -> None:
         turned_away(course, failure.outcome, failure.reason)
         return
     course.replaces = admission.replaces
+    course.is_admitted = admission.verdict != "refuse"
     if admission.verdict == "refuse":
         _end(course, admission.outcome, admission.reason)
     elif admission.verdict == "queue":
@@ -111,8 +114,9 @@ def cancel(
 
 
 def _made(program: Program, event: EventRecord, view: Snapshot, means: Means) -> Course:
+    call = event.data.get("call") if event.trigger == "" else None
     run = RunRecord(
-        id=view.ids.row_id(),
+        id=event.id if call else view.ids.row_id(),
         event=event.id,
         rule=event.rule,
         program=event.program,
@@ -127,6 +131,8 @@ def _made(program: Program, event: EventRecord, view: Snapshot, means: Means) ->
         depth=event.depth,
     )
     course = Course(program, run, begun(event.data, {}), view, means)
+    course.body.call = call
+    course.this()
     course.changes.expect.append(Expect(EventRecord, (event.id,), {"state": "new"}))
     course.changes.update.append(Update(EventRecord, (event.id,), {"state": "done"}))
     return course
@@ -140,15 +146,18 @@ def _most(course: Course) -> int | None:
 def _prepare(course: Course, event: EventRecord) -> None:
     own: Json = next((use for use in course.program["triggers"] if use["key"] == event.trigger), {})
     try:
+        given = event.data.get("variables", {}) if by_hand(event) else {}
+        course.body.variables |= given
         for name, value in [*(own.get("variables") or {}).items(), *course.program["variables"].items()]:
-            course.body.variables[name] = course.scope().render(value)
+            if name not in given:
+                course.body.variables[name] = course.scope().render(value)
         if "per" in course.program:
             course.run = course.run._replace(key=str(course.scope().render(course.program["per"], strict=True)))
     except TemplateProblem as problem:
         _end(course, "error", f"variables: {problem}")
         return
     if course.program["conditions"] and by_hand(event) and event.data["skip_conditions"]:
-        course.note("conditions", "conditions", "skipped", "the rule was triggered by hand")
+        course.note("conditions", "conditions", "skipped", "the rule was called by name")
     elif course.program["conditions"]:
         answer = check_all(course.program["conditions"], course.scope())
         course.note("conditions", "conditions", "hold" if answer.holds else "do not hold", answer.reason)
@@ -157,11 +166,14 @@ def _prepare(course: Course, event: EventRecord) -> None:
 
 
 def by_hand(event: EventRecord) -> bool:
-    """Whether a person runs the rule without any of its triggers."""
+    """Whether somebody runs the rule by its name, without any of its triggers."""
     return event.trigger == "" and event.data.get("platform") is None and "skip_conditions" in event.data
 
 
 def _receive(course: Course, message: InboxRecord) -> None:
+    if message.kind == "cancel" and course.run.state != "done":
+        _end(course, "cancelled", message.data["reason"])
+        return
     frame = course.body.waiting(message.token)
     if frame is None or course.run.state == "done":
         return
@@ -281,6 +293,9 @@ def _fail(course: Course, failure: StepFailed) -> None:
 def _end(course: Course, outcome: str, reason: str) -> None:
     _drop_waits(course, f"the run ended: {reason}")
     course.body.frames.clear()
+    if course.body.call is not None and course.body.call["run"]:
+        row, response = course.view.ids.row_id(), course.body.response
+        course.changes.put.append(answer(course.body.call, course.run.id, outcome, reason, response, row))
     course.run = course.run._replace(state="done", outcome=outcome, reason=reason, ended=course.view.now)
 
 
@@ -288,7 +303,7 @@ def _drop_waits(course: Course, reason: str) -> None:
     """Nobody waits any more for what the run's leaves wait for."""
     for frame in course.body.frames:
         if frame.wait is not None:
-            course.abandoned |= dict.fromkeys(frame.wait.data.get("pending", ()), reason)
+            abandon(course, frame.wait, reason)
             if frame.wait.kind == "trigger":
                 course.left.append(Waiting(course.run.id, frame.wait.token))
     course.changes.drop += [Drop(DueRecord, (due_key(course.run.id, token),)) for token in course.body.tokens()]

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from engine.entity import change
 from engine.later import kept_later, later_key
-from engine.plugin import DURATION, Action, FieldError, Request, integer
-from engine.records import Drop, DueRecord, EffectRecord
+from engine.plugin import DURATION, Plan, Request, integer
+from engine.records import CommandRecord, Drop, DueRecord, EffectRecord, InboxRecord
+from engine.rules.model import is_script
+from engine.runs.called import called
 from engine.runs.course import MESSAGE_VALID, REQUEST_VALID, Course, StepFailed, due_key
 from engine.runs.frames import Frame, Wait
 from engine.runs.limits import kept as kept_limits
 from engine.runs.limits import limits_of
 from engine.scope import TemplateProblem
-from engine.values import FireEvent, Json, Later, Limit, Say, SetState
+from engine.values import Call, FireEvent, Json, Later, Limit, Say, SetState, Switch
 
 
 def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
     """Plans the action and asks for what it plans; true when the step is over, false when it waits for outcomes."""
-    action = _planned(course, step)
+    name, plans = _planned(course, step)
     try:
-        plans = action.plan(course.view)
         requests = [course.means.outward(plan) for plan in plans if isinstance(plan, Request)]
     except ValueError as problem:
-        raise StepFailed(f"{step['action']}: {problem}") from None
+        raise StepFailed(f"{name}: {problem}") from None
     for plan in plans:
-        if not isinstance(plan, Request):
+        if not isinstance(plan, Request | Call | Switch):
             _change(course, plan)
-    if not requests:
-        course.note(frame.step_path, step["action"], "done", "done")
+    waited = [plan for plan in plans if isinstance(plan, Switch) or (isinstance(plan, Call) and plan.waits)]
+    for plan in plans:
+        if isinstance(plan, Call) and not plan.waits:
+            _call(course, frame, plan, None)
+    if not requests and not waited:
+        course.note(frame.step_path, name, "done", "done")
         return True
-    _ask(course, frame, step, requests)
+    _ask(course, frame, step, requests, waited=waited)
     return False
 
 
@@ -43,7 +48,7 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
     if kind == "timeout":
         frame.wait = None
         reason = f"{step['action']} took longer than its timeout"
-        course.abandoned |= dict.fromkeys(wait.data.get("pending", ()), reason)
+        abandon(course, wait, reason)
         raise StepFailed(reason, soft=True)
     if kind == "due":
         frame.wait = None
@@ -56,17 +61,62 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
     return not wait.data["pending"] and _concluded(course, frame, step, wait)
 
 
-def _planned(course: Course, step: Mapping[str, Json]) -> Action:
+def abandon(course: Course, wait: Wait, reason: str) -> None:
+    """Nobody waits any more for what a step waits for: what has not left is dropped, called runs are cancelled."""
+    course.abandoned |= dict.fromkeys(wait.data.get("pending", ()), reason)
+    for run in wait.data.get("called", ()):
+        if run in wait.data["pending"]:
+            row = course.view.ids.row_id()
+            course.changes.put.append(InboxRecord(row, run, "", "cancel", {"reason": f"its caller: {reason}"}))
+
+
+def _planned(course: Course, step: Mapping[str, Json]) -> tuple[str, list[Plan]]:
+    """The name of the action, which may be a template, and what it plans."""
     name = step["action"]
-    kind = course.means.actions.get(name)
-    if kind is None:
-        raise StepFailed(f"there is no action {name}; was a plugin removed?")
     try:
-        return kind(course.scope().render(step.get("data") or {}, strict=True))
+        name = str(course.scope().render(name, strict=True))
+        data = course.scope().render(step.get("data") or {}, strict=True)
+        kind = course.means.actions.get(name)
+        if kind is not None:
+            return name, list(kind(data).plan(course.view))
     except TemplateProblem as problem:
         raise StepFailed(f"{name}: a template failed: {problem}") from None
-    except FieldError as problem:
+    except ValueError as problem:
         raise StepFailed(f"{name}: {problem}") from None
+    if is_script(name):
+        return name, [Call(name, data)]
+    raise StepFailed(f"there is no action {name}; was a plugin removed?")
+
+
+def _call(course: Course, frame: Frame, plan: Call, token: str | None) -> str:
+    """Begins a run of another rule or script; gives its id. With a token this step waits for its end."""
+    program = course.means.program(plan.name)
+    if program is None:
+        raise StepFailed(f"there is no {'script' if is_script(plan.name) else 'rule'} {plan.name}")
+    event = called(
+        program,
+        plan.variables,
+        course.view.ids.row_id(),
+        course.view.now,
+        skip_conditions=plan.skip_conditions,
+        caller=(course.run.id, token) if token is not None else None,
+        stack=[*((course.body.call or {}).get("stack", ())), course.run.rule],
+        depth=course.run.depth,
+        cause=course.run.id,
+    )
+    course.changes.put.append(event)
+    course.note(frame.step_path, plan.name, "called", "runs by itself" if token is None else "waits for its end")
+    return event.id
+
+
+def _switch(course: Course, frame: Frame, plan: Switch, token: str) -> str:
+    """Asks for a rule to be switched; gives the id of the command, after which the step goes on."""
+    data = {"rule": plan.rule, "stops": plan.stops, "run": course.run.id, "token": token}
+    kind = "turn-on" if plan.on else "turn-off"
+    command = CommandRecord(course.view.ids.row_id(), kind, data, course.view.now)
+    course.changes.put.append(command)
+    course.note(frame.step_path, kind, "asked", f"switches {plan.rule} {'on' if plan.on else 'off'}")
+    return command.id
 
 
 def _change(course: Course, plan: SetState | Later | Say | FireEvent) -> None:
@@ -99,19 +149,25 @@ def _ask(
     requests: list[Request],
     attempt: int = 1,
     before: Mapping[str, Json] | None = None,
+    waited: Sequence[Call | Switch] = (),
 ) -> None:
-    """Waits for these requests; `before` is what came of the attempt before, whose refused ones they repeat."""
+    """Waits for these requests and for these calls to end.
+
+    `before` is what came of the attempt before, whose refused requests they repeat.
+    """
     until = before.get("until") if before is not None else _until(course, step)
     token = f"{frame.id}.{course.body.fresh()}"
     effects = [_effect(course, token, step, request) for request in requests]
-    pending = [effect.op_id for effect in effects]
+    runs = [_call(course, frame, each, token) for each in waited if isinstance(each, Call)]
+    switches = [_switch(course, frame, each, token) for each in waited if isinstance(each, Switch)]
+    pending = [*(effect.op_id for effect in effects), *runs, *switches]
     data: dict[str, Json] = {"pending": pending, "asked": pending, "order": pending, "answers": {}}
-    data |= {"failed": {}, "attempt": attempt, "until": until}
+    data |= {"failed": {}, "attempt": attempt, "until": until, "called": runs}
     if before is not None:
         again = dict(zip(before["failed"], pending, strict=True))
         data["order"] = [again.get(op_id, op_id) for op_id in before["order"]]
         data["answers"] = before["answers"]
-    if step.get("retry"):
+    if step.get("retry") and not waited:
         data["requests"] = [_kept(request) for request in requests]
     frame.wait = Wait(token, "outcome", data)
     course.effects += effects
@@ -201,7 +257,11 @@ def _concluded(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wai
 
 def _retries(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wait) -> bool:
     retry = step.get("retry")
-    if not retry or wait.data["attempt"] >= course.setting("retry attempts", retry["attempts"], integer(1, 1000)):
+    if (
+        not retry
+        or "requests" not in wait.data
+        or wait.data["attempt"] >= course.setting("retry attempts", retry["attempts"], integer(1, 1000))
+    ):
         return False
     pause = course.setting("retry wait", retry.get("wait", 10), DURATION)
     asked = dict(zip(wait.data["asked"], wait.data["requests"], strict=True))

@@ -9,10 +9,13 @@ from typing import TypeVar
 
 from engine.plugin import Action, Kind, Request, Trigger
 from engine.records import Changes, Drop, DueRecord, EffectRecord, RunRecord, StepRecord, WaitRecord
+from engine.rules.model import Program, is_script
+from engine.rules.normalise import slug
+from engine.runs.called import sees_trigger
 from engine.runs.frames import Body, Frame
 from engine.scope import Scope, TemplateProblem
 from engine.states import Heard, Snapshot, heard
-from engine.values import Fact, FactKind, Json, Say
+from engine.values import Fact, FactKind, Json, Say, state_object
 from engine.watches import Waiting, Watcher
 
 T = TypeVar("T")
@@ -25,7 +28,8 @@ REPEATED = "/repeat/"
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a run has at hand besides its program: the actions and triggers by name, and where messages really go.
+    """What a run has at hand besides its program: the actions and triggers by name, the rules and scripts that it may
+    call, and where messages really go.
 
     `outward` turns a planned request into the one to be made: the same, or, with `sending: test`, one to a number of
     one's own.
@@ -34,6 +38,7 @@ class Means:
     actions: Mapping[str, type[Action]]
     triggers: Mapping[str, type[Trigger]] = field(default_factory=dict)
     outward: Callable[[Request], Request] = lambda request: request
+    program: Callable[[str], Program | None] = lambda name: None
 
 
 class StepFailed(Exception):
@@ -79,9 +84,10 @@ class NewWait:
 class Course:
     """A run under way in `advance`. Step functions change `body` and add to the rest; nothing here touches the world.
 
-    `waits` are the waits for triggers that begin, `left` those that are over;
-    `replaces` are runs that this one ends, `joined` runs whose changes have been added to these, `abandoned` the op_ids
-    of effects that nobody waits for any more: those that have not left are to be dropped, for this `reason`.
+    `is_admitted` says that the run is new and was let in; `waits` are the waits for triggers that begin, `left` those
+    that are over; `replaces` are runs that this one ends, `joined` runs whose changes have been added to these,
+    `abandoned` the op_ids of effects that nobody waits for any more: those that have not left are to be dropped, for
+    this `reason`.
     """
 
     program: Mapping[str, Json]
@@ -100,6 +106,7 @@ class Course:
     abandoned: dict[str, str] = field(default_factory=dict)
     warnings: list[TemplateProblem] = field(default_factory=list)
     at: Frame | None = None
+    is_admitted: bool = False
     version: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,7 +114,9 @@ class Course:
 
     def scope(self) -> Scope:
         """What templates see now."""
-        own = {"trigger": self.body.trigger, "this": self.this(), "context": {"id": self.run.id}}
+        own: dict[str, Json] = {"this": self.this(), "context": {"id": self.run.id}}
+        if sees_trigger(self.program):
+            own["trigger"] = self.body.trigger
         return Scope({**own, **self.body.variables, **self._of_sequences()}, self.view, self.warnings)
 
     def _of_sequences(self) -> dict[str, Json]:
@@ -125,10 +134,11 @@ class Course:
             raise StepFailed(f"{name}: {problem}") from None
 
     def this(self) -> Json:
-        """The rule's own state object, as templates know it."""
-        rule = self.run.rule
-        attributes = {"id": rule, "friendly_name": self.program.get("alias") or rule}
-        return {"entity_id": f"automation.{rule}", "state": "on", "attributes": attributes}
+        """The rule's own state object when it was triggered, as templates know it (semantics section 6)."""
+        if self.body.this is None:
+            name = self.run.rule if is_script(self.run.rule) else f"automation.{slug(self.run.rule)}"
+            self.body.this = state_object(self.view.state(name))
+        return self.body.this
 
     def tell(self, kind: FactKind, subject: str, data: Json) -> None:
         """Makes a fact of its own, one deeper than the run, for the rules that care."""

@@ -52,7 +52,8 @@ class Body:
     """The changeable part of a run. `failure` is set while `on_error` steps run: outcome and reason of what failed.
 
     `late` is by how many seconds its waits were overrun, because rulewheel was not there when they ended; `lines` are
-    the newest lines of the trace of each step that is repeated.
+    the newest lines of the trace of each step that is repeated; `call` says who called the run and waits for its end;
+    `this` is how the rule stood when it was triggered.
     """
 
     trigger: Mapping[str, Json]
@@ -64,6 +65,8 @@ class Body:
     response: Json = None
     late: float = 0.0
     lines: dict[str, list[int]] = field(default_factory=dict)
+    call: Mapping[str, Json] | None = None
+    this: Json = None
 
     def fresh(self) -> int:
         """A number that nothing in this run had before."""
@@ -122,6 +125,8 @@ def packed(body: Body) -> Json:
         "response": body.response,
         "late": body.late,
         "lines": body.lines,
+        "call": body.call,
+        "this": body.this,
     }
 
 
@@ -137,6 +142,8 @@ def unpacked(data: Mapping[str, Any]) -> Body:
         response=data["response"],
         late=data.get("late", 0.0),
         lines={path: list(lines) for path, lines in data.get("lines", {}).items()},
+        call=data.get("call"),
+        this=data.get("this"),
     )
 
 

@@ -20,11 +20,11 @@ from engine.plugin import (
     Tools,
 )
 from engine.problem import ProblemError, near
-from engine.records import Changes, CommandRecord, ProblemRecord, ProgramRecord
+from engine.records import Changes, CommandRecord, ProblemRecord, ProgramRecord, RunRecord
 from engine.registry import OURS, Registry
 from engine.rules.book import RuleFile, blueprint_path
 from engine.rules.known import Known
-from engine.rules.model import Program
+from engine.rules.model import Program, is_script
 from engine.rules.program import is_off, program_from_record
 from engine.secret import Secrets
 from engine.settings import SECRETS_FILE, SETTINGS_FILE, Settings, settings_of
@@ -153,8 +153,13 @@ class World:
         await self._settle()
 
     async def call(self, name: str, data: Mapping[str, Json] | None = None) -> Json:
-        """Calls a script. Raises ValueError: there are none yet."""
-        raise ValueError(f"there are no scripts yet, so there is no {name}; fire an event that a rule listens to")
+        """Calls a script, such as "script.greet", as a person would; gives its answer, None as long as it runs.
+
+        Raises LookupError when there is none of this name.
+        """
+        run = await self._command("trigger", name, {"variables": dict(data or {})})
+        found = await self.journal.get(RunRecord, (run,))
+        return found.body.get("response") if found is not None and found.state == "done" else None
 
     async def trigger(self, rule: str, *, skip_conditions: bool = True) -> None:
         """Runs a rule by hand, as a person would."""
@@ -290,17 +295,19 @@ class World:
             self._events.append(fact)
 
     def _program(self, rule: str) -> Program:
-        found = self.engine.programs.get(rule)
+        found = self.engine.programs.get(rule) or self.engine.programs.get(self.engine.standing.rule_of(rule) or "")
         if found is None:
-            raise LookupError(f'there is no rule "{rule}". {near(rule, self.engine.programs)}'.strip())
+            what = "script" if is_script(rule) else "rule"
+            raise LookupError(f'there is no {what} "{rule}". {near(rule, self.engine.programs)}'.strip())
         return found
 
-    async def _command(self, kind: str, rule: str, data: Mapping[str, Json] | None = None) -> None:
+    async def _command(self, kind: str, rule: str, data: Mapping[str, Json] | None = None) -> str:
         told = {"rule": self._program(rule).rule, **(data or {})}
         command = CommandRecord(self.ids.row_id(), kind, told, self.clock.now())
         await self.journal.commit(Changes(put=[command]))
         await self.engine.carry_out(command)
         await self._settle()
+        return command.id
 
     async def _posted(self, path: str, method: str, headers: Mapping[str, str], body: bytes) -> Answered:
         app = WebhookApp(self.engine.intake, self.engine.matcher, _KEY, self.log)

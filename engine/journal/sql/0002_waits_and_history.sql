@@ -1,5 +1,7 @@
 -- Runs that wait for a trigger, and how entities stood over time.
 
+CREATE INDEX run_queued ON run (rule, key) WHERE state = 'queued';  -- queued_lanes
+
 CREATE TABLE wait (
     run TEXT NOT NULL,
     token TEXT NOT NULL,

@@ -5,6 +5,14 @@
 -- What intake takes up next; the partial index holds only these rows.
 SELECT event.* FROM event WHERE state = 'new' ORDER BY rowid LIMIT :limit;
 
+-- name: open_counts
+-- How many runs of each rule are open, read once at the start; the index alone answers it.
+SELECT rule, count(*) FROM run INDEXED BY run_open WHERE state IN ('queued', 'running') GROUP BY rule;
+
+-- name: queued_lanes
+-- Where a run waits for its turn, read once at the start.
+SELECT DISTINCT rule, key FROM run INDEXED BY run_queued WHERE state = 'queued';
+
 -- name: open_runs
 -- What goes on after a restart; the condition is word for word that of the partial index run_open.
 SELECT run.* FROM run WHERE state IN ('queued', 'running') ORDER BY rowid LIMIT :limit;

@@ -44,7 +44,7 @@ def test_a_rule_with_a_mistake_keeps_its_last_good_version_and_the_others_move_o
     assert list(after.sources) == ["rules/a.yaml"]
 
 
-@pytest.mark.parametrize("broken", ["- id: [", "scripts: {}\n", "- triggers: []\n  actions: []\n", "- just text\n"])
+@pytest.mark.parametrize("broken", ["- id: [", "ruls: {}\n", "- triggers: []\n  actions: []\n", "- just text\n"])
 def test_a_file_that_cannot_be_understood_keeps_all_its_last_rules(broken: str) -> None:
     after = book(file("a.yaml", broken), file("b.yaml", rule("three")), last=GOOD)
 

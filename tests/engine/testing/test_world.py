@@ -297,7 +297,7 @@ async def test_rules_hear_that_rulewheel_starts() -> None:
         assert [run.reason for run in world.runs("hello")] == ["hi", "hi"]
 
 
-async def test_there_is_no_network_and_there_are_no_scripts() -> None:
+async def test_there_is_no_network_and_a_script_that_is_not_there_is_told() -> None:
     text = """
     - id: r
       triggers: [{trigger: event, event_type: go}]
@@ -307,7 +307,7 @@ async def test_there_is_no_network_and_there_are_no_scripts() -> None:
         await world.load({"rules.yaml": text})
         await world.fire("go")
         assert "no network" in world.runs("r")[0].reason
-        with pytest.raises(ValueError, match="no scripts yet"):
+        with pytest.raises(LookupError, match="there is no script"):
             await world.call("script.x")
 
 

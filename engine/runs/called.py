@@ -1,0 +1,61 @@
+"""Runs of rules and scripts that a step, or a person, calls by name (semantics sections 2 and 8).
+
+A called run knows who waits for it: when it ends, it puts its answer into the inbox of the caller, in its own commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from engine.records import EventRecord, InboxRecord
+from engine.rules.model import Program, is_script
+from engine.values import Json
+
+DEEPEST = 10
+"""How many scripts may call each other in a row."""
+_STATES = {"error": "refused", "unsure": "unsure", "expired": "expired"}
+_BY_NAME: Mapping[str, Json] = {"id": None, "idx": None, "alias": None, "platform": None}
+
+
+def called(
+    program: Program,
+    variables: Mapping[str, Json],
+    row: str,
+    at: datetime,
+    *,
+    skip_conditions: bool = True,
+    caller: tuple[str, str] | None = None,
+    stack: Sequence[str] = (),
+    depth: int = 0,
+    cause: str = "",
+) -> EventRecord:
+    """The event of a call: `caller` is the run and token that wait for its end, `stack` who called whom until now."""
+    run, token = caller or ("", "")
+    data: dict[str, Json] = {**_BY_NAME, "description": "called by name" if caller else "triggered by hand"}
+    data |= {"skip_conditions": skip_conditions, "variables": dict(variables)}
+    data["call"] = {"run": run, "token": token, "stack": list(stack)}
+    return EventRecord(row, program.rule, program.hash, "", "", data, at, "new", depth, cause)
+
+
+def forbidden(program: Program, event: EventRecord) -> str:
+    """Why a rule or script may not be called here, in words; empty where it may."""
+    call = event.data.get("call") if event.trigger == "" else None
+    stack = call["stack"] if call else []
+    if program.rule in stack and program.body.get("mode") in ("queued", "restart"):
+        return f"skipped: it calls itself: {' → '.join([*stack, program.rule])}"
+    if len(stack) > DEEPEST:
+        return f"skipped: more than {DEEPEST} calls in a row: {' → '.join([*stack, program.rule])}"
+    return ""
+
+
+def answer(call: Mapping[str, Json], run: str, outcome: str, reason: str, response: Json, row: str) -> InboxRecord:
+    """What the caller is told, as of a request that has been answered."""
+    told = {"op_id": run, "state": _STATES.get(outcome, "accepted"), "reason": reason}
+    told["answer"] = {} if response is None else response
+    return InboxRecord(row, call["run"], call["token"], "outcome", told)
+
+
+def sees_trigger(program: Mapping[str, Json]) -> bool:
+    """Whether templates of a run know `trigger`: a script is started by none."""
+    return not is_script(str(program.get("id", "")))
