@@ -65,7 +65,16 @@ class HttpConnection(Connection):
     async def _performed(self, call: _Call, request: Request, operation: Operation) -> Outcome:
         limit = request.timeout.total_seconds() if request.timeout else None
         answer = await self._pool.ask(
-            Call(call.host, call.method, call.target, call.head, call.body, operation.send_by, limit)
+            Call(
+                call.host,
+                call.method,
+                call.target,
+                call.head,
+                call.body,
+                operation.send_by,
+                limit,
+                operation.is_stopped if request.changes_world else None,
+            )
         )
         if not isinstance(answer, Answer):
             return answer

@@ -71,7 +71,13 @@ class MailConnection(Connection):
             message = self._message(request, operation)
         except ValueError as fault:  # an address or a subject with a line break in it
             return Refused(f"not sent: {fault}")
-        return await asyncio.to_thread(self._deliver, message, list(request.body["to"]))
+        server = await asyncio.to_thread(self._ready)
+        if not isinstance(server, smtplib.SMTP):
+            return server
+        if await operation.is_stopped():
+            await asyncio.to_thread(_goodbye, server)
+            return Waiting("not sent: sending is stopped")
+        return await asyncio.to_thread(self._deliver, server, message, list(request.body["to"]))
 
     async def doctor(self) -> list[Finding]:
         """Looks whether the server can be reached and takes the password."""
@@ -93,13 +99,16 @@ class MailConnection(Connection):
         message.set_content(str(request.body["text"]))
         return message
 
-    def _deliver(self, message: EmailMessage, to: list[str]) -> Outcome:
+    def _ready(self) -> smtplib.SMTP | Outcome:
+        """A server that would take a mail now, or why there is none."""
         try:
-            server = self._server()
+            return self._server()
         except smtplib.SMTPAuthenticationError as fault:
             return Waiting(self._said(fault), problem="token-refused")
         except (smtplib.SMTPException, OSError) as fault:
             return Waiting(self._said(fault), problem="unreachable")
+
+    def _deliver(self, server: smtplib.SMTP, message: EmailMessage, to: list[str]) -> Outcome:
         try:
             return self._addressed(server, to) or self._handed_over(server, message)
         finally:

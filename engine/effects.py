@@ -12,8 +12,19 @@ from engine.journal.api import Journal, JournalError
 from engine.log import Log
 from engine.notices import Notices
 from engine.plugin import Connection, Operation, Request
-from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, Expect, InboxRecord, Update
-from engine.runs.gate import STOPPED, Gate, Over
+from engine.records import (
+    Changes,
+    CommandRecord,
+    Conflict,
+    Done,
+    Drop,
+    DueRecord,
+    EffectRecord,
+    Expect,
+    InboxRecord,
+    Update,
+)
+from engine.runs.gate import NO_STOP, STOP, STOPPED, Gate, Over
 from engine.runs.retry import backoff, ended, held, requeued, settled
 from engine.values import Outcome, Refused, Unsure, Waiting
 from engine.wake import Wake
@@ -152,13 +163,14 @@ class Effects:
         if not effect.reads:
             intent = effect._replace(state="intent", send_by=now + SEND_BY, attempts=effect.attempts + 1)
             try:
-                is_written = isinstance(await self._journal.commit(_intent(effect, intent)), Done)
+                done = await self._journal.commit(_intent(effect, intent))
             except JournalError:
                 self._give_back(effect)
                 self._wake.sweep()
                 raise
-            if not is_written:
+            if not isinstance(done, Done):
                 self._give_back(effect)
+                self._turned_away(done)
                 return
         self._begin(intent)
 
@@ -166,13 +178,28 @@ class Effects:
         self._room.give(effect.connection)
         self._gate.undo(effect)
 
+    def _turned_away(self, conflict: Conflict) -> None:
+        """Of an intent that was not written: because of a stop, it is looked at again and then waits."""
+        if conflict.expect == NO_STOP:
+            self._gate.stopped = True
+            self._wake.sweep()
+
+    async def _is_stopped(self) -> bool:
+        """Whether sending is stopped, also by a command that nobody has taken up yet."""
+        if not self._gate.stopped:
+            try:
+                self._gate.stopped = await self._journal.get(CommandRecord, (STOP,)) is not None
+            except JournalError as error:  # the intent's own commit has looked as well
+                self._log.error("whether sending is stopped could not be read", reason=str(error))
+        return self._gate.stopped
+
     def _begin(self, effect: EffectRecord) -> None:
         task = asyncio.get_running_loop().create_task(self._perform(effect))
         self._tasks[effect.op_id] = task
 
     async def _perform(self, effect: EffectRecord) -> None:
         try:
-            if self._gate.stopped and not effect.reads:  # since the intent was made
+            if not effect.reads and await self._is_stopped():  # since the intent was made
                 self._gate.undo(effect)
                 await self._write(effect, held(effect, STOPPED, None, self._clock.now()))
                 return
@@ -198,7 +225,7 @@ class Effects:
             return Waiting(f"there is no connection {effect.connection} in the settings", problem="no-connection")
         try:
             outcome = await connection.perform(
-                request_of(effect), Operation(effect.op_id, effect.send_by, effect.attempts)
+                request_of(effect), Operation(effect.op_id, effect.send_by, effect.attempts, self._is_stopped)
             )
             if isinstance(outcome, Outcome):
                 return outcome
@@ -255,7 +282,7 @@ class Effects:
 def _intent(effect: EffectRecord, intent: EffectRecord) -> Changes:
     values = {"state": "intent", "send_by": intent.send_by, "attempts": intent.attempts, "due": None}
     return Changes(
-        expect=[Expect(EffectRecord, (effect.op_id,), {"state": effect.state})],
+        expect=[Expect(EffectRecord, (effect.op_id,), {"state": effect.state}), NO_STOP],
         update=[Update(EffectRecord, (effect.op_id,), values)],
         drop=[Drop(DueRecord, (f"effect/{effect.op_id}",))],
     )

@@ -15,6 +15,7 @@ from engine.programs import Programs
 from engine.reactions import Reactions
 from engine.records import (
     Changes,
+    Conflict,
     Done,
     Drop,
     DueRecord,
@@ -32,7 +33,7 @@ from engine.runs.advance import admitted, advance, begin, cancel, cooldown, refu
 from engine.runs.called import forbidden
 from engine.runs.caps import clock_time
 from engine.runs.course import Course, Means, NewWait
-from engine.runs.gate import SEND_BY, Gate
+from engine.runs.gate import NO_STOP, SEND_BY, Gate
 from engine.runs.retry import dropped
 from engine.standing import Standing
 from engine.states import Heard, Snapshot, heard
@@ -356,6 +357,8 @@ class Executor:
                 self._after(course, reactions)
                 continue
             await self._undo(course, reactions)
+            if isinstance(result, Conflict) and result.expect == NO_STOP:
+                self._gate.stopped = True
             if isinstance(result, BaseException) and not self._is_spoilt(course, result):
                 failure = result
         if failure is not None:
@@ -372,6 +375,8 @@ class Executor:
             course.changes.add(self._matcher.leaving(over))
         course.effects = [self._intent(effect) for effect in course.effects]
         course.changes.put += course.effects
+        if any(effect.state == "intent" for effect in course.effects):
+            course.changes.expect.append(NO_STOP)
         return reactions
 
     def _intent(self, effect: EffectRecord) -> EffectRecord:

@@ -7,7 +7,7 @@ boolean, None) and nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
@@ -198,13 +198,21 @@ class Switch:
 Outcome: TypeAlias = Accepted | Refused | Waiting | Unsure
 
 
+async def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """The identity of one effect over all its attempts, of which this is the nth; past `send_by` nothing may leave."""
+    """The identity of one effect over all its attempts, of which this is the nth.
+
+    Past `send_by` nothing may leave, nor once `is_stopped` says so: both are looked at right before the first byte.
+    """
 
     op_id: str
     send_by: datetime | None = None
     attempt: int = 1
+    is_stopped: Callable[[], Awaitable[bool]] = field(default=_never, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

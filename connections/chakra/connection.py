@@ -228,8 +228,10 @@ class ChakraConnection(Connection):
         limit = request.timeout.total_seconds() if request is not None and request.timeout else None
         head = self._json_head if body else self._head
         target = f"/{self._root}{path}" if self._root else path
-        send_by = operation.send_by if operation else None
-        return await self._pool.ask(Call(self._host, method, target, head, body, send_by, limit))
+        call = Call(self._host, method, target, head, body, timeout=limit)
+        if operation is not None:
+            call = call._replace(send_by=operation.send_by, is_stopped=operation.is_stopped)
+        return await self._pool.ask(call)
 
     async def _send(self, request: Request, operation: Operation) -> Outcome:
         plugin, number = requests.path_of(self.plugin_id), requests.path_of(self.phone_number_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,7 +11,10 @@ from connections.pool.head import Head
 
 
 class Call(NamedTuple):
-    """One request. `head` is what `encoded` made; after `send_by` it does not leave; `timeout` is seconds for all."""
+    """One request. `head` is what `encoded` made; `timeout` is seconds for all.
+
+    After `send_by` it does not leave, nor when `is_stopped` says so right before its first byte.
+    """
 
     host: Host
     method: str
@@ -19,3 +23,4 @@ class Call(NamedTuple):
     body: bytes = b""
     send_by: datetime | None = None
     timeout: float | None = None
+    is_stopped: Callable[[], Awaitable[bool]] | None = None

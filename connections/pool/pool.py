@@ -71,7 +71,12 @@ class Pool:
             _url(call.host, call.target),
             headers=_whole(call.host, call.head),
             stream=httpx.ByteStream(call.body),
-            extensions={"host": call.host, "send_by": call.send_by, "whole": call.timeout},
+            extensions={
+                "host": call.host,
+                "send_by": call.send_by,
+                "is_stopped": call.is_stopped,
+                "whole": call.timeout,
+            },
         )
         response = await self._client.send(request)
         headers = dict(response.headers.items())

@@ -108,7 +108,7 @@ class Transport(httpx.AsyncBaseTransport):
         patience = self._patience(request)
         wire = lane.take() or await self._connected(host, _seconds(request, "connect"), patience)
         reply = Reply(request.method == "HEAD", self._limits.answer)
-        await wire.ask(message, reply, patience, request.extensions.get("send_by"))
+        await wire.ask(message, reply, patience, request.extensions)
         if wire.open:
             lane.keep(wire)
         stream = httpx.ByteStream(bytes(reply.body))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import datetime
-from typing import Final, cast
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 import httptools
 import httpx
@@ -20,6 +20,20 @@ _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connecti
 
 class SendByPassed(httpx.PoolTimeout):
     """The request did not leave: its `send_by` was over when its first byte was about to."""
+
+
+class SendingStopped(httpx.PoolTimeout):
+    """The request did not leave: somebody has stopped all sending before its first byte."""
+
+
+async def last_look(extensions: Mapping[str, Any], clock: Clock) -> None:
+    """Right before the first byte. Raises SendingStopped or SendByPassed where the request must not leave any more."""
+    is_stopped = extensions.get("is_stopped")
+    if is_stopped is not None and await is_stopped():
+        raise SendingStopped("not sent: sending is stopped")
+    send_by = extensions.get("send_by")
+    if send_by is not None and clock.now() > send_by:
+        raise SendByPassed("not sent: it was too late to send it safely")
 
 
 def written(request: httpx.Request, body: bytes) -> bytes:
@@ -172,14 +186,15 @@ class Wire(asyncio.Protocol):
         elif not self.closed.done():
             self.closed.set_result(None)
 
-    async def ask(self, message: bytes, reply: Reply, patience: Patience, send_by: datetime | None) -> None:
+    async def ask(self, message: bytes, reply: Reply, patience: Patience, extensions: Mapping[str, Any]) -> None:
         """Writes the request and reads the answer into `reply`; the connection is closed unless it may be used again.
 
-        Raises httpx.ConnectError or SendByPassed while surely nothing was sent, else httpx's ReadTimeout,
+        Raises httpx.ConnectError or what `last_look` does while surely nothing was sent, else httpx's ReadTimeout,
         WriteTimeout, ReadError, RemoteProtocolError.
         """
         try:
-            self._send(message, reply, patience, send_by)
+            await last_look(extensions, patience.clock)
+            self._send(message, reply)
             await self._answered(reply, patience)
             if reply.fault is not None:
                 raise reply.fault
@@ -191,11 +206,9 @@ class Wire(asyncio.Protocol):
         if not reply.reusable:
             self.abort()
 
-    def _send(self, message: bytes, reply: Reply, patience: Patience, send_by: datetime | None) -> None:
+    def _send(self, message: bytes, reply: Reply) -> None:
         if not self.open or self._transport is None:
             raise httpx.ConnectError("the connection closed before the request was sent")
-        if send_by is not None and patience.clock.now() > send_by:
-            raise SendByPassed("not sent: it was too late to send it safely")
         self._reply = reply
         self._active = asyncio.get_running_loop().time()
         self._transport.write(message)

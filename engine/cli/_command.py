@@ -11,22 +11,35 @@ from engine.problem import Problem, ProblemError
 from engine.values import Json
 
 if TYPE_CHECKING:
+    from engine.records import CommandRecord
     from engine.settings import Settings
 
 
 def leave(settings: Settings, kind: str, data: Json) -> None:
     """Writes down what a person asks for. Raises ProblemError when the state cannot be written."""
     from engine.clock import SystemClock, SystemIds
-    from engine.journal.api import JournalError
-    from engine.journal.sqlite import leave_command
     from engine.records import CommandRecord
-    from engine.remedies import REMEDIES
 
     clock = SystemClock()
-    record = CommandRecord(SystemIds(clock).row_id(), kind, data, clock.now())
+    _write(settings, CommandRecord(SystemIds(clock).row_id(), kind, data, clock.now()))
+
+
+def leave_switch(settings: Settings, kind: str, instead_of: str) -> None:
+    """The same for one side of a switch, of which the last one counts: its kind is its id, the other one is gone."""
+    from engine.clock import SystemClock
+    from engine.records import CommandRecord
+
+    _write(settings, CommandRecord(kind, kind, {}, SystemClock().now()), instead_of)
+
+
+def _write(settings: Settings, record: CommandRecord, instead_of: str = "") -> None:
+    from engine.journal.api import JournalError
+    from engine.journal.sqlite import leave_command
+    from engine.remedies import REMEDIES
+
     remedy = "look at state: in the settings, and at the owner of that folder"
     try:
-        asyncio.run(leave_command(settings.state_file, record))
+        asyncio.run(leave_command(settings.state_file, record, instead_of))
     except JournalError as error:
         found = REMEDIES.get(error.code, remedy)
         raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=found)) from None

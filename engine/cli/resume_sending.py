@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli._command import leave, tell_when
+from engine.cli._command import leave_switch, tell_when
 from engine.cli._settings import settings_at, settings_option
 
 
@@ -23,6 +23,6 @@ def command(settings_path: Path | None) -> None:
     What waited is sent now, if it is still worth it.
     """
     settings = settings_at(settings_path)
-    leave(settings, "resume-sending", {})
+    leave_switch(settings, "resume-sending", instead_of="stop-sending")
     click.echo("Sending will go on.")
     tell_when(settings)

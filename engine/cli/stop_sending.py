@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli._command import leave, tell_when
+from engine.cli._command import leave_switch
 from engine.cli._settings import settings_at, settings_option
 
 
@@ -24,6 +24,5 @@ def command(settings_path: Path | None) -> None:
     is no longer worth sending. It stays stopped over restarts.
     """
     settings = settings_at(settings_path)
-    leave(settings, "stop-sending", {})
-    click.echo("Sending will be stopped. What is under way already may still arrive.")
-    tell_when(settings)
+    leave_switch(settings, "stop-sending", instead_of="resume-sending")
+    click.echo("Sending is stopped. What is under way already may still arrive.")

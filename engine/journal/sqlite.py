@@ -262,22 +262,27 @@ class SqliteJournal:
         return [form.decode(row[1:]) for row in rows[:limit]]
 
 
-async def leave_command(path: Path, record: CommandRecord) -> None:
+async def leave_command(path: Path, record: CommandRecord, instead_of: str = "") -> None:
     """Leaves a command for the daemon, running or not; one that does not run finds it at its next start.
+
+    `instead_of` is the id of a command that this one revokes, if it still waits.
 
     Raises JournalError when the state cannot be written or belongs to a newer rulewheel.
     """
-    await asyncio.to_thread(_leave, path, record)
+    await asyncio.to_thread(_leave, path, record, instead_of)
 
 
-def _leave(path: Path, record: CommandRecord) -> None:
+def _leave(path: Path, record: CommandRecord, instead_of: str) -> None:
     form = form_of(CommandRecord)
     try:
         file.create(path)
         if file.version(path) == 0:
             file.bring_up_to_date(path).close()
         with closing(file.connect(path)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(form.drop_sql, (instead_of,))
             connection.execute(form.put_sql, form.encode(record))
+            connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise file.fault(error) from error
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
 
-from engine.records import EffectRecord
+from engine.records import CommandRecord, EffectRecord, Expect
 from engine.runs.caps import Caps, clock_time
 from engine.runs.limits import Buckets, Room, limits_of
 
 SENDING = "rulewheel.sending"
 STOPPED = "sending is stopped; `rulewheel resume-sending` lets it go on"
+STOP: Final = "stop-sending"
+"""Kind and id of the command that stops all sending: it counts from its commit on, before it is taken up."""
+NO_STOP: Final = Expect(CommandRecord, (STOP,), None)
+"""What an intent's own commit looks at, so that none is written after that of the command."""
 SEND_BY = timedelta(seconds=10)
 
 

@@ -65,6 +65,20 @@ async def sent(
     )
 
 
+async def test_once_sending_is_stopped_no_mail_is_handed_over() -> None:
+    async def is_stopped() -> bool:
+        return True
+
+    server = Server()
+    async with server.listening() as port:
+        connection = MailConnection({"host": "127.0.0.1", "port": port, "from": FROM, "encryption": "none"})
+        await connection.open(Tools())
+        request = Request("mail", "send", {"to": ["ops@example.com"], "subject": "hello", "text": "hello"})
+        outcome = await connection.perform(request, Operation(OPERATION.op_id, is_stopped=is_stopped))
+    assert outcome == Waiting("not sent: sending is stopped")
+    assert [line for line in server.commands if line.startswith(("mail", "DATA"))] == []
+
+
 async def test_a_mail_reaches_all_its_recipients_under_the_name_of_its_send() -> None:
     server = Server()
     async with server.listening() as port:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from engine.plugin import Operation, Outcome, Request, Waiting
 from engine.records import Changes, CommandRecord
-from engine.runs.gate import SENDING, STOPPED
+from engine.runs.gate import SENDING, STOP, STOPPED
+from engine.runs.limits import Room
 from engine.testing import World
+from engine.values import Fact
+from tests.house import House, Outside, acting
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 RULE = """\
@@ -15,6 +21,8 @@ RULE = """\
   triggers: [{{trigger: event, event_type: go}}]
   actions: [{{action: test.act}}]
 """
+SEND = '- {action: http.request, data: {url: "https://a.example", method: POST}}'
+STOPS = CommandRecord(STOP, STOP, {}, START)
 
 
 async def ordered(world: World, kind: str) -> None:
@@ -116,6 +124,41 @@ async def test_a_stop_holds_what_is_to_be_sent_and_lets_it_go_on_resume_over_a_r
         await ordered(world, "resume-sending")
         assert len(world.calls) == 2
         assert await states(world) == ["accepted", "accepted"]
+
+
+@pytest.mark.parametrize("places", [0, 64])
+async def test_a_stop_counts_from_its_commit_on_before_anybody_has_taken_it_up(places: int) -> None:
+    """With no place an effect's intent is written by the effects themselves, else with the run."""
+    house = House(places=places)
+    await house.start(acting(SEND, mode="parallel"))
+    await house.journal.commit(Changes(put=[STOPS]))
+    await house.engine.intake.take(("event", "go"), Fact("event", "go", {}, house.clock.now()))
+    await house.engine.executor.work()
+    house.engine.gate.room = house.engine.effects._room = Room(64)
+    await house.engine.work()
+    assert house.outside.performed == []
+    assert [(each.state, each.attempts, each.reason) for each in await house.sends()] == [("waiting", 0, STOPPED)]
+    await house.engine.carry_out(STOPS)
+    await house.engine.carry_out(CommandRecord("resume-sending", "resume-sending", {}, START))
+    await house.engine.work()
+    assert [each.state for each in await house.sends()] == ["accepted"]
+
+
+async def test_a_stop_after_the_intent_holds_what_has_not_left() -> None:
+    class Stopping(Outside):
+        async def perform(self, request: Request, operation: Operation) -> Outcome:
+            assert not await operation.is_stopped()
+            await house.journal.commit(Changes(put=[STOPS]))
+            assert await operation.is_stopped()
+            return Waiting("not sent: sending is stopped")
+
+    house = House(outside=Stopping())
+    await house.start(acting(SEND, mode="parallel"))
+    await house.fire("go")
+    house.clock.move(timedelta(seconds=2))
+    house.alarm.ring(house.clock.now())
+    await house.engine.work()
+    assert [(each.state, each.reason) for each in await house.sends()] == [("waiting", STOPPED)]
 
 
 async def test_what_waits_while_sending_is_stopped_expires_in_its_time() -> None:

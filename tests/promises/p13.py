@@ -14,6 +14,7 @@ from engine.runs.caps import Caps
 from engine.runs.gate import SEND_BY, Gate
 from engine.testing import World
 from tests.promises.figure import Figure, Stopwatch, new_seed
+from tests.promises.storm import SENDS, stopped_in_a_storm
 
 SHORT = 2_000
 LONG = 100_000
@@ -55,8 +56,10 @@ def run(long: bool, *, defended: bool = True) -> Figure:
                 patch.object(Gate, "stopped", property(lambda self: False, lambda self, value: None), create=True)
             )
         broken = asyncio.run(_broken(storm, Random(seed)))
+    if defended:  # another process cannot be patched
+        broken |= asyncio.run(stopped_in_a_storm())
     note = ", ".join(f"{name}: {count}" for name, count in broken.items())
-    return Figure("P13", storm + storm // 10 + 1, sum(broken.values()), watch.seconds, seed, note)
+    return Figure("P13", storm + storm // 10 + 1 + SENDS, sum(broken.values()), watch.seconds, seed, note)
 
 
 async def _broken(storm: int, chance: Random) -> dict[str, int]:

@@ -12,7 +12,7 @@ import httpx
 from connections.chakra.simulator.app import App, ConnectionCutError, Scope
 from connections.chakra.simulator.settings import TEAM
 from connections.chakra.simulator.simulator import Simulator
-from connections.pool.wire import SendByPassed
+from connections.pool.wire import last_look
 from engine.clock import Clock
 from engine.plugin import Simulation
 
@@ -55,9 +55,7 @@ class Inside(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One call and its answer. Raises httpx's exceptions, as `connections.pool.transport` does."""
         body = await request.aread()
-        send_by = request.extensions.get("send_by")
-        if send_by is not None and self._clock.now() > send_by:
-            raise SendByPassed("not sent: it was too late to send it safely")
+        await last_look(request.extensions, self._clock)
         seconds = request.extensions.get("whole") or WHOLE
         token = _until.set(self._clock.now() + timedelta(seconds=seconds))
         try:

@@ -98,6 +98,22 @@ async def test_a_cancelled_call_leaves_no_connection_behind_wherever_it_was() ->
         await trap.empty()
 
 
+async def test_once_sending_is_stopped_nothing_leaves_also_over_a_connection_that_stands() -> None:
+    stopped = False
+
+    async def is_stopped() -> bool:
+        return stopped
+
+    pool = Pool(Still())
+    async with Trap().listening() as trap:
+        await pool.call(Call(at(trap), "GET", "/", is_stopped=is_stopped))
+        stopped = True
+        outcome = await pool.ask(Call(at(trap), "GET", "/", is_stopped=is_stopped))
+        await pool.close()
+    assert outcome == Waiting("not sent: sending is stopped")
+    assert len(trap.seen) == 1
+
+
 async def test_past_its_send_by_nothing_leaves() -> None:
     pool = Pool(Still())
     async with Trap().listening() as trap:

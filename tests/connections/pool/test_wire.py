@@ -32,7 +32,7 @@ def test_a_request_that_would_break_out_of_its_lines_is_not_written(broken: http
 async def test_a_connection_that_closed_before_the_request_was_surely_not_used() -> None:
     wire = Wire()
     with pytest.raises(httpx.ConnectError, match="before the request was sent"):
-        await wire.ask(b"GET", Reply(False, 100), Patience(SystemClock(), 0, 0, 0), None)
+        await wire.ask(b"GET", Reply(False, 100), Patience(SystemClock(), 0, 0, 0), {})
     wire.abort()
     assert wire.closed.done()
 

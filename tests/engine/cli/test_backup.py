@@ -50,6 +50,14 @@ def test_without_a_state_there_is_nothing_to_back_up(home: Home) -> None:
 
 def test_sending_is_stopped_and_resumed_by_commands_for_the_daemon(home: Home) -> None:
     home.keep()
-    assert "Sending will be stopped" in told("stop-sending")
+    assert "Sending is stopped" in told("stop-sending")
+    assert [each.kind for each in home.kept(CommandRecord)] == ["stop-sending"]
     assert "No daemon runs now" in told("resume-sending")
-    assert [each.kind for each in home.kept(CommandRecord)] == ["stop-sending", "resume-sending"]
+    assert [each.kind for each in home.kept(CommandRecord)] == ["resume-sending"]
+
+
+def test_of_stops_and_resumes_that_nobody_has_taken_up_yet_the_last_one_counts(home: Home) -> None:
+    home.keep()
+    for kind in ("resume-sending", "stop-sending", "resume-sending", "stop-sending"):
+        told(kind)
+    assert [each.kind for each in home.kept(CommandRecord)] == ["stop-sending"]
