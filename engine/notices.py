@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import datetime
 
 from engine.clock import Clock
 from engine.journal.api import Journal, JournalError
@@ -11,6 +13,7 @@ from engine.records import Changes, ProblemRecord
 from engine.remedies import remedy_of
 
 _JOURNAL = "journal/"
+MOST_COUNTED = 1_000
 
 
 class Notices:
@@ -21,6 +24,7 @@ class Notices:
         self._clock = clock
         self._log = log
         self._open: dict[str, ProblemRecord] = {}
+        self._came: dict[str, list[datetime]] = {}
         self.unwell = asyncio.Event()
 
     async def load(self) -> None:
@@ -43,8 +47,20 @@ class Notices:
         if fault is not None:
             self._log.error("a problem could not be written down", code=record.code, reason=str(fault))
 
-    async def restate(self, key: str, code: str, text: str) -> None:
-        """Opens a problem, or says in new words how one stands that is open."""
+    def came(self, key: str, since: datetime) -> int:
+        """How much of what the problem counts has come after this moment."""
+        return sum(at > since for at in self._came.get(key, ()))
+
+    async def more(self, key: str, code: str, text: str) -> None:
+        """One more of what a problem counts; its words are of the newest one."""
+        await self.restate(key, code, text, [*self._came.get(key, ())[-MOST_COUNTED:], self._clock.now()])
+
+    async def restate(self, key: str, code: str, text: str, came: Sequence[datetime] = ()) -> None:
+        """Opens a problem, or says in new words how one stands that is open.
+
+        `came` are the times at which came what it counts: who was told of it is told again when there is more.
+        """
+        self._came[key] = list(came)
         found = self._open.get(key)
         if found is None:
             await self.report(key, code, text)
@@ -58,9 +74,11 @@ class Notices:
             found = self._open.pop(key, None)
             if found is None:  # closed by somebody else while the one before was written
                 continue
+            came = self._came.pop(key, [])
             record = found._replace(cleared=self._clock.now())
             if await self._fault_in_writing(record):
                 self._open.setdefault(key, found)
+                self._came.setdefault(key, came)
             else:
                 self._log.info("problem cleared", code=record.code, text=record.text)
 

@@ -1,4 +1,4 @@
-"""Tells somebody outside of problems that stay open, once, and again when they have cleared.
+"""Tells somebody outside of problems that stay open, once, again when they have cleared, and when more has come.
 
 What was told is kept in the journal, so that a restart tells nothing twice. A notice is no send of a rule: it goes out
 although the journal cannot be written, for that may be what it has to tell; then it may be told again after a restart.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from engine.clock import Clock, Ids
 from engine.journal.api import Journal, JournalError
@@ -23,21 +24,39 @@ from engine.values import Accepted, Json, Outcome, Waiting
 AGAIN = timedelta(minutes=5)
 """After this long a notice that did not go out is tried again, then after twice as long, and so on."""
 LONGEST = timedelta(hours=6)
+MORE_AFTER = timedelta(minutes=15)
+"""At most so often is it told that there is more of what an open problem counts."""
 _SEND_BY = timedelta(seconds=10)
+
+
+class Told(NamedTuple):
+    """A problem that was told, and when that was done last."""
+
+    problem: ProblemRecord
+    at: datetime
+
+
+class Grown(NamedTuple):
+    """A problem that was told, and how much of what it counts has come since."""
+
+    problem: ProblemRecord
+    new: int
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Problems that somebody should hear of: those that stay open, and told ones that have cleared."""
+    """Problems that somebody should hear of: those that stay open, told ones that have cleared or have grown."""
 
     opened: tuple[ProblemRecord, ...]
     cleared: tuple[ProblemRecord, ...]
+    grown: tuple[Grown, ...] = ()
 
     @property
     def subject(self) -> str:
         """One line."""
         count = len(self.opened)
         said = [f"{count} problem{'' if count == 1 else 's'}"] if count else []
+        said += [f"{len(self.grown)} with more"] if self.grown else []
         said += [f"{len(self.cleared)} cleared"] if self.cleared else []
         return f"rulewheel: {', '.join(said)}"
 
@@ -45,18 +64,31 @@ class News:
     def text(self) -> str:
         """All of it in words."""
         lines = [f"Open since {_minute(each.since)}: {each.text}" for each in self.opened]
+        for each, new in self.grown:
+            lines.append(f"Open since {_minute(each.since)}, {new} new since the last notice: {each.text}")
         lines += [f"Cleared, after it was open since {_minute(each.since)}: {each.text}" for each in self.cleared]
         return "\n\n".join([*lines, "`rulewheel problems` shows what is open now."])
 
 
 def news(
-    problems: Iterable[ProblemRecord], told: Mapping[str, ProblemRecord], now: datetime, after: timedelta
+    problems: Iterable[ProblemRecord],
+    told: Mapping[str, Told],
+    now: datetime,
+    after: timedelta,
+    came: Callable[[str, datetime], int] = lambda key, since: 0,
 ) -> News | None:
-    """What is to be told, when these are open and those were told; None when there is nothing."""
+    """What is to be told, when these are open and those were told; None when there is nothing.
+
+    `came` says how much of what a problem counts has come since a time.
+    """
     still = {each.key: each for each in problems}
-    opened = [each for each in still.values() if now - each.since >= after and not _is_same(each, told.get(each.key))]
-    cleared = [each for each in told.values() if not _is_same(each, still.get(each.key))]
-    return News(tuple(opened), tuple(cleared)) if opened or cleared else None
+    before = {key: each.problem for key, each in told.items()}
+    opened = [each for each in still.values() if now - each.since >= after and not _is_same(each, before.get(each.key))]
+    cleared = [each for each in before.values() if not _is_same(each, still.get(each.key))]
+    since = {key: each.at for key, each in told.items() if now - each.at >= MORE_AFTER}
+    same = [each for each in still.values() if each.key in since and _is_same(each, before[each.key])]
+    grown = [Grown(each, new) for each in same if (new := came(each.key, since[each.key]))]
+    return News(tuple(opened), tuple(cleared), tuple(grown)) if opened or cleared or grown else None
 
 
 class Notifier:
@@ -83,22 +115,23 @@ class Notifier:
         self._clock = clock
         self._ids = ids
         self._log = log
-        self._told: dict[str, ProblemRecord] = {}
+        self._told: dict[str, Told] = {}
         self._failures = 0
         self._not_before = clock.now()
 
     async def load(self) -> None:
         """Takes up what was told before the restart."""
         for problem in await self._journal.problems(open_only=False):
-            if await self._seen(problem, "open") and not await self._seen(problem, "cleared"):
-                self._told[problem.key] = problem
+            told = await self._seen(problem, "open")
+            if told is not None and await self._seen(problem, "cleared") is None:
+                self._told[problem.key] = Told(problem, told.at)
 
     async def work(self) -> bool:
         """Tells what is to be told now; false when nothing was."""
         now = self._clock.now()
         own = f"notice/{self.name}/"
         problems = [each for each in self._notices.open() if not each.key.startswith(own)]
-        found = news(problems, self._told, now, self._after)
+        found = news(problems, self._told, now, self._after, self._notices.came)
         if found is None or now < self._not_before:
             return False
         outcome = await self._perform(self._request(found))
@@ -108,7 +141,8 @@ class Notifier:
         self._failures = 0
         await self._remember(found)
         await self._notices.clear(own)
-        self._log.info("told of problems", by=self.name, opened=len(found.opened), cleared=len(found.cleared))
+        counts = {"opened": len(found.opened), "grown": len(found.grown), "cleared": len(found.cleared)}
+        self._log.info("told of problems", by=self.name, **counts)
         return True
 
     async def _perform(self, request: Request) -> Outcome:
@@ -128,17 +162,18 @@ class Notifier:
     async def _remember(self, found: News) -> None:
         for each in found.cleared:
             self._told.pop(each.key, None)
-        self._told |= {each.key: each for each in found.opened}
         now = self._clock.now()
-        seen = [SeenRecord(self._scope, _identity(each, "open"), now) for each in found.opened]
+        opened = [*found.opened, *(each.problem for each in found.grown)]
+        self._told |= {each.key: Told(each, now) for each in opened}
+        seen = [SeenRecord(self._scope, _identity(each, "open"), now) for each in opened]
         seen += [SeenRecord(self._scope, _identity(each, "cleared"), now) for each in found.cleared]
         try:
             await self._journal.commit(Changes(put=seen))
         except JournalError as error:
             self._log.error("that problems were told could not be written down", reason=str(error))
 
-    async def _seen(self, problem: ProblemRecord, what: str) -> bool:
-        return await self._journal.get(SeenRecord, (self._scope, _identity(problem, what))) is not None
+    async def _seen(self, problem: ProblemRecord, what: str) -> SeenRecord | None:
+        return await self._journal.get(SeenRecord, (self._scope, _identity(problem, what)))
 
     @property
     def _scope(self) -> str:
@@ -156,12 +191,16 @@ def by_mail(to: Collection[str]) -> Callable[[News], Request]:
 
 
 def by_webhook(url: str, headers: Mapping[str, Json]) -> Callable[[News], Request]:
-    """A notice as JSON: {subject, text, opened, cleared}, the last two as lists of {code, text, since}."""
+    """A notice as JSON: {subject, text, opened, grown, cleared}, the last three as lists of {code, text, since}.
+
+    Those in `grown` also say how many are `new`.
+    """
     given = {name: {"secret": value.name} if isinstance(value, SecretRef) else value for name, value in headers.items()}
 
     def request(found: News) -> Request:
         told = {"subject": found.subject, "text": found.text}
-        lists = {"opened": _plain(found.opened), "cleared": _plain(found.cleared)}
+        grown = [{**_plain([each.problem])[0], "new": each.new} for each in found.grown]
+        lists = {"opened": _plain(found.opened), "grown": grown, "cleared": _plain(found.cleared)}
         body = {"method": "POST", "url": url, "headers": given, "json": told | lists}
         return Request("http", "request", body, shown={"subject": found.subject})
 

@@ -79,6 +79,7 @@ class Settler:
         self.wake: Wake[DueRecord] = Wake(keep=lambda row: True)
         self._queue: deque[DueRecord] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._unsure: dict[str, datetime] | None = None
 
     @property
     def under_way(self) -> int:
@@ -258,7 +259,7 @@ class Settler:
         if not await self._write(changes, Fact("event", "send.failed", data, self._clock.now())):
             return
         text = f"a message of the rule {effect.rule} to {data['to']} was taken and then not delivered: {receipt.reason}"
-        await self._notices.report(f"deliveries/{effect.connection}", "delivery-failed", text)
+        await self._notices.more(f"deliveries/{effect.connection}", "delivery-failed", text)
 
     async def _commit(self, effect: EffectRecord, changes: Changes) -> bool:
         """Writes what was found out; rules hear of it where it settles what was unsure."""
@@ -293,13 +294,17 @@ class Settler:
     async def _recount(self) -> None:
         """One problem for all unsure sends, as long as there are any."""
         found = [each for each in await self._journal.effects(("unsure",), MOST_COUNTED) if not each.reads]
+        is_first, now = self._unsure is None, self._clock.now()
+        known = self._unsure or {}
+        # When it became so is not written down; what the start finds was so at its last attempt or soon after it.
+        self._unsure = {e.op_id: known.get(e.op_id) or (attempted(e) if is_first else now) for e in found}
         if not found:
             await self._notices.clear(UNSURE_KEY)
             return
         count = f"{len(found)} or more" if len(found) == MOST_COUNTED else str(len(found))
         many = "send is" if len(found) == 1 else "sends are"
         text = f"{count} {many} unsure: nobody knows yet whether it arrived. See: rulewheel sends --unsure"
-        await self._notices.restate(UNSURE_KEY, "sends-unsure", text)
+        await self._notices.restate(UNSURE_KEY, "sends-unsure", text, list(self._unsure.values()))
 
 
 def attempted(effect: EffectRecord) -> datetime:

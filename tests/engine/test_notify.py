@@ -6,7 +6,7 @@ from engine.journal.api import Journal
 from engine.journal.memory import MemoryJournal
 from engine.log import SilentLog
 from engine.notices import Notices
-from engine.notify import Notifier, by_mail, by_webhook, news, notifiers
+from engine.notify import Notifier, Told, by_mail, by_webhook, news, notifiers
 from engine.plugin import Accepted, Connection, Operation, Outcome, Request, Waiting
 from engine.records import ProblemRecord
 from engine.settings import NoticeKeys
@@ -123,6 +123,39 @@ async def test_a_problem_that_comes_back_is_told_again() -> None:
     assert len(office.listener.heard) == 3
 
 
+async def test_more_of_what_a_problem_counts_is_told_again_at_most_every_15_minutes_with_how_many_are_new() -> None:
+    office = Office()
+    await office.notices.more("deliveries/x", "delivery-failed", "the first was not delivered")
+    await office.after(15)
+    for name in ("second", "third"):
+        await office.after(4)
+        await office.notices.more("deliveries/x", "delivery-failed", f"the {name} was not delivered")
+    await office.after(6.9)
+    assert office.listener.subjects == ["rulewheel: 1 problem"]
+    await office.after(0.1)
+    assert office.listener.subjects == ["rulewheel: 1 problem", "rulewheel: 1 with more"]
+    text = office.listener.heard[1].body["text"]
+    assert "Open since 2026-03-02 09:00 UTC, 2 new since the last notice: the third was not delivered" in text
+    await office.after(60)
+    assert len(office.listener.heard) == 2
+    await office.notices.more("deliveries/x", "delivery-failed", "a fourth was not delivered")
+    await office.after(0.1)
+    assert "1 new since the last notice" in office.listener.heard[2].body["text"]
+
+
+async def test_after_a_restart_only_what_has_come_since_the_last_notice_is_new() -> None:
+    office = Office()
+    await office.notices.restate("sends/unsure", "sends-unsure", "1", [START])
+    await office.after(15)
+    await office.restart()
+    await office.notices.restate("sends/unsure", "sends-unsure", "1", [START])
+    await office.after(20)
+    assert len(office.listener.heard) == 1
+    await office.notices.restate("sends/unsure", "sends-unsure", "2", [START, office.clock.now()])
+    await office.after(1)
+    assert "1 new since the last notice: 2" in office.listener.heard[1].body["text"]
+
+
 async def test_what_did_not_go_out_is_a_problem_and_tried_again_ever_more_rarely() -> None:
     office = Office()
     await office.notices.report("a/x", "x", "mend it")
@@ -178,11 +211,20 @@ async def test_the_settings_say_who_is_told_and_how() -> None:
     told = http.heard[0].body
     assert told["headers"] == {"Authorization": {"secret": "hook_key"}, "X-Kind": "notice"}
     assert told["json"]["opened"] == [{"code": "x", "text": "mend it", "since": START.isoformat()}]
+    assert told["json"]["grown"] == []
     assert notifiers(NoticeKeys({}), {}, *_nobody(office)) == []
 
 
 def _nobody(office: Office) -> tuple[Notices, Journal, VirtualClock, CountedIds, SilentLog]:
     return office.notices, office.journal, office.clock, CountedIds(), SilentLog()
+
+
+def test_a_webhook_is_told_how_many_are_new() -> None:
+    problem = ProblemRecord("a/x", "x", "mend it", START, None)
+    found = news([problem], {"a/x": Told(problem, START)}, START + AFTER, AFTER, lambda key, since: 3)
+    assert found is not None
+    (grown,) = by_webhook("https://hooks.example/x", {})(found).body["json"]["grown"]
+    assert grown == {"code": "x", "text": "mend it", "since": START.isoformat(), "new": 3}
 
 
 def test_a_webhook_gets_the_text_where_chats_look_for_it() -> None:

@@ -20,7 +20,7 @@ from engine.plugin import (
     Unsure,
 )
 from engine.records import Changes, CommandRecord, DueRecord, EffectRecord, EntityRecord
-from engine.settle import listing_entity
+from engine.settle import UNSURE_KEY, listing_entity
 from tests.house import House, Outside, TestLog, acting, program
 
 SEND = '- {action: whatsapp.send_template, data: {to: "+919876543210", template: hello}}'
@@ -403,6 +403,40 @@ async def test_a_message_that_fails_after_it_was_taken_is_told_once_and_clears_w
     assert (await only(house)).state == "accepted"
     await receipt(house, "delivered")
     assert await house.problems() == []
+
+
+async def test_each_message_that_fails_later_counts_as_new() -> None:
+    house = House(outside=Doubtful(), log=TestLog())
+    await house.start(acting(SEND, mode="parallel"))
+    outside(house).answer = lambda request: Accepted({"id": "wamid.1"}, "message id wamid.1")
+    for number in range(3):
+        await house.fire("go")
+        newest = (await house.sends())[-1]
+        outside(house).receipts = [Receipt(newest.op_id, "", "failed", reason=f"reason {number}")]
+        await house.engine.receivers["connection/chakra"]({}, b"")
+        await house.advance(60)
+    (problem,) = await house.journal.problems()
+    assert problem.text.endswith("reason 2")
+    assert house.engine.notices.came("deliveries/chakra", problem.since) == 2
+
+
+async def test_a_send_that_becomes_unsure_later_counts_as_new_also_where_the_number_stays() -> None:
+    house = House(outside=Doubtful(), log=TestLog())
+    await house.start(acting(SEND, mode="parallel"))
+    for _ in range(2):
+        await house.fire("go")
+        await house.advance(60)
+    told = house.clock.now()
+    assert house.engine.notices.came(UNSURE_KEY, told) == 0
+    await house.engine.settler.decide((await house.sends())[0].op_id, "drop")
+    await house.advance(60)
+    await house.fire("go")
+    (problem,) = await house.journal.problems()
+    assert problem.text.startswith("2 sends are unsure")
+    assert house.engine.notices.came(UNSURE_KEY, told) == 1
+    again = house.again()
+    await again.start(acting(SEND, mode="parallel"))
+    assert again.engine.notices.came(UNSURE_KEY, told) == 1
 
 
 async def test_the_count_of_unsure_sends_is_kept_up_to_date() -> None:
