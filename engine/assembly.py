@@ -14,6 +14,7 @@ from engine.clock import Alarm, Clock, Ids
 from engine.due import Due
 from engine.effects import Effects
 from engine.executor import Executor
+from engine.expired import Expired
 from engine.intake import Intake
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
@@ -167,6 +168,7 @@ class Engine:
             log,
         )
         self.commands: Wake[None] = Wake()
+        self.expired = Expired(journal, clock, ports.alarm, self.notices)
         self.prune = Prune(journal, self.states, clock, ports.keep, ports.alarm, log)
         self._join()
 
@@ -177,6 +179,7 @@ class Engine:
         self.reactions.on_watches = self.polls.wake.say
         self.reactions.on_commands = self.commands.say
         self.effects.on_unsure = self.settler.wake.sweep
+        self.effects.on_end = self.expired.ended
         self.intake.on_failure = self.notices.journal_failed
 
     async def start(self) -> None:
@@ -425,6 +428,7 @@ class Engine:
             ("effects", self.wakes.effects, self.effects.work),
             ("due", self.due.wake, self.due.work),
             ("settler", self.settler.wake, self.settler.work),
+            ("expired", self.expired.wake, self.expired.work),
             ("polls", self.polls.wake, self.polls.work),
             ("commands", self.commands, self.work_off_commands),
             ("prune", self.prune.wake, self.prune.work),

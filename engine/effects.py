@@ -64,6 +64,7 @@ class Effects:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.on_dues: Callable[[], None] = lambda: None
         self.on_unsure: Callable[[], None] = lambda: None
+        self.on_end: Callable[[str, str], None] = lambda rule, state: None
 
     @property
     def under_way(self) -> int:
@@ -265,6 +266,8 @@ class Effects:
                 await self._clock.sleep_until(self._clock.now() + RETRY_WRITE)
                 continue
             if isinstance(done, Done):
+                for update in changes.update:
+                    self.on_end(effect.rule, str(update.values.get("state", "")))
                 self._inbox.say(*[record for record in changes.put if isinstance(record, InboxRecord)])
                 if any(isinstance(record, DueRecord) for record in changes.put):
                     self.on_dues()

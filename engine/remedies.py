@@ -16,6 +16,7 @@ REMEDIES: Final = {
     "malformed-answer": _CHAKRA,
     "poll-failed": _CHAKRA,
     "sends-unsure": "see: rulewheel sends --unsure; say what became of them with rulewheel settle",
+    "sends-expired": "look at the reason, and at valid_for of the rule; send by hand what still matters",
     "delivery-failed": "look at the reason, and whether the number is right and uses WhatsApp",
     "no-connection": "add it below connections: in the settings and restart rulewheel",
     "secret-missing": "add it to secrets.yaml and restart rulewheel",
