@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from engine.adopt import Contents, adoption, contents_of, listening
-from engine.clock import Alarm, Clock, Ids
+from engine.clock import Alarm, Clock, Ids, elapsed
+from engine.drift import Drift
 from engine.due import Due
 from engine.effects import Effects
 from engine.executor import Executor
@@ -18,6 +19,7 @@ from engine.expired import Expired
 from engine.intake import Intake
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
+from engine.lookout import Lookout
 from engine.match import Matcher
 from engine.notices import Notices
 from engine.plugin import Action, Connection, Request, Trigger
@@ -48,6 +50,7 @@ from engine.runs.gate import SENDING, STOPPED, Gate
 from engine.runs.waits import watchers_of
 from engine.settings import Keep
 from engine.settle import Settler, listing_entity, receipts_webhook
+from engine.silence import Silence
 from engine.standing import Standing
 from engine.states import States, heard
 from engine.values import Fact, SetState, moved
@@ -78,6 +81,7 @@ class Ports:
     test_to: str | None = None
     places: int = 64
     keep: Keep = field(default_factory=lambda: Keep({}))
+    elapsed: Callable[[], timedelta] = elapsed
 
 
 @dataclass(slots=True)
@@ -170,6 +174,10 @@ class Engine:
         self.commands: Wake[None] = Wake()
         self.expired = Expired(journal, clock, ports.alarm, self.notices)
         self.prune = Prune(journal, self.states, clock, ports.keep, ports.alarm, log)
+        self.silence = Silence(journal, clock, self.states, self.notices, lambda: self.matcher.watches.webhooks)
+        drift = Drift(clock, ports.elapsed, ports.connections, self.notices)
+        drift.on_set = self._clock_set
+        self._lookout = Lookout(journal, clock, self.notices, self.pulse, (drift.look, self.silence.look))
         self._join()
 
     def _join(self) -> None:
@@ -179,13 +187,25 @@ class Engine:
         self.reactions.on_watches = self.polls.wake.say
         self.reactions.on_commands = self.commands.say
         self.effects.on_unsure = self.settler.wake.sweep
-        self.effects.on_end = self.expired.ended
+        self.effects.on_end = self._effect_ended
+        self.settler.on_receipts = self.silence.told
         self.intake.on_failure = self.notices.journal_failed
+
+    def _effect_ended(self, effect: EffectRecord, state: str) -> None:
+        self.expired.ended(effect.rule, state)
+        if state == "accepted":
+            self.silence.accepted(effect)
+
+    def _clock_set(self, by: timedelta) -> None:
+        """What is due by now is due now, and polls keep their pace."""
+        self.polls.shift(by)
+        self.due.wake.say()
 
     async def start(self) -> None:
         """Takes up what the journal holds, before any book is adopted."""
         journal = self.ports.journal
         self.states.load(await journal.entities())
+        self.silence.load()
         await self._load_gate()
         self.matcher.load(await journal.memories())
         await self._load_waits()
@@ -265,6 +285,7 @@ class Engine:
             for name, wake, work in self._parts():
                 group.create_task(self._run(name, wake, work), name=name)
             group.create_task(self._until_well(), name="until well")
+            group.create_task(self._lookout.run(), name="lookout")
 
     async def work(self) -> bool:
         """Does all that can be done without time passing, calls under way included; false if there was nothing."""
@@ -452,7 +473,8 @@ class Engine:
         while True:
             await self.notices.unwell.wait()
             await self.ports.clock.sleep_until(self.ports.clock.now() + PAUSE)
-            await self.notices.try_journal()
+            with self.pulse.beat("journal"):
+                await self.notices.try_journal()
 
     async def _contents_before(self, rules: Iterable[RuleRecord]) -> Contents:
         """What the triggers said until now: by the book, or after a restart by the journal."""

@@ -33,14 +33,16 @@ from engine.rules.program import program_from_record
 from engine.settings import Settings
 from engine.tree import Reading, Tree, last_programs
 from engine.values import Fact
+from engine.watchdog import Watchdog
 from engine.web.health import HealthApp
 from engine.web.key import webhook_key
 from engine.web.listener import listen
 from engine.web.webhooks import WebhookApp
 
 COMMANDS_EVERY = timedelta(seconds=1)
-LOOK_EVERY = timedelta(seconds=30)
 TELL_EVERY = timedelta(seconds=1)
+NOTICE_LONGEST = timedelta(minutes=2)
+"""A mail server may take ten seconds for each of its steps."""
 STABLE_MS = 500
 STABLE = timedelta(milliseconds=STABLE_MS)
 MOST_PATIENCE = timedelta(seconds=10)
@@ -139,9 +141,10 @@ class Daemon:
     async def _read_rules(self) -> None:
         """Swaps the whole tree; what is wrong in it becomes problems, and the last good version goes on."""
         self._files = await self._still_files()
-        reading = self._tree.read(self.clock.now())
-        await self.engine.adopt(reading.programs)
-        await reading.tell(self.engine.notices)
+        with self.engine.pulse.beat("rules"):
+            reading = self._tree.read(self.clock.now())
+            await self.engine.adopt(reading.programs)
+            await reading.tell(self.engine.notices)
         self._say_read(reading)
         if reading.again is not None:
             self._loop().call_later((reading.again - self.clock.now()).total_seconds() + 0.05, self.reload)
@@ -172,7 +175,8 @@ class Daemon:
             return None
         key = webhook_key(self.settings.state_file.parent)
         engine = self.engine
-        app = WebhookApp(engine.intake, engine.matcher, key, self.log, receivers=engine.receivers)
+        heard = engine.silence.heard
+        app = WebhookApp(engine.intake, engine.matcher, key, self.log, receivers=engine.receivers, heard=heard)
         return await listen(stack, app, self.settings.webhooks, "webhooks")
 
     async def _tell_health(self, stack: contextlib.AsyncExitStack) -> None:
@@ -191,7 +195,8 @@ class Daemon:
         return f"{len(self.engine.programs)} rules, {problems} open problems"
 
     async def _until_stopped(self) -> None:
-        jobs = [self.engine.run(), self._reloads(), self._watched(), self._commands(), self._feed(), self._tell()]
+        jobs = [self.engine.run(), self._reloads(), self._watched(), self._commands(), self._tell()]
+        jobs.append(Watchdog(self.engine.pulse, self.readiness, self.clock, self.log).run())
         tasks = [asyncio.create_task(job) for job in jobs]
         stopped = asyncio.create_task(self._stop.wait())
         try:
@@ -249,23 +254,12 @@ class Daemon:
         """Takes up what people asked for with commands such as `rulewheel watch-job`."""
         while True:
             try:
-                for command in await self.engine.ports.journal.commands():
-                    await self.engine.carry_out(command)
+                with self.engine.pulse.beat("commands"):
+                    for command in await self.engine.ports.journal.commands():
+                        await self.engine.carry_out(command)
             except JournalError as error:
                 self.log.error("a command could not be carried out yet", reason=str(error))
             await self.clock.sleep_until(self.clock.now() + COMMANDS_EVERY)
-
-    async def _feed(self) -> None:
-        """Feeds the watchdog as long as every part gets on; a loop that hangs feeds nothing anyway."""
-        every = (self.readiness.watchdog or LOOK_EVERY) / 2
-        while True:
-            stuck = self.engine.pulse.stuck()
-            if stuck:
-                self.log.error("a part is stuck", reason="; ".join(stuck))
-                self.readiness.status("; ".join(stuck))
-            elif self.readiness.watchdog is not None:
-                self.readiness.alive()
-            await self.clock.sleep_until(self.clock.now() + every)
 
     async def _tell(self) -> None:
         """Tells somebody outside of problems that stay open."""
@@ -277,7 +271,8 @@ class Daemon:
             await notifier.load()
         while True:
             for notifier in found:
-                await notifier.work()
+                with self.engine.pulse.beat("notices", NOTICE_LONGEST):
+                    await notifier.work()
             await self.clock.sleep_until(self.clock.now() + TELL_EVERY)
 
     def _told_to_stop(self, number: int) -> None:

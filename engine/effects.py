@@ -64,7 +64,7 @@ class Effects:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.on_dues: Callable[[], None] = lambda: None
         self.on_unsure: Callable[[], None] = lambda: None
-        self.on_end: Callable[[str, str], None] = lambda rule, state: None
+        self.on_end: Callable[[EffectRecord, str], None] = lambda effect, state: None
 
     @property
     def under_way(self) -> int:
@@ -267,19 +267,18 @@ class Effects:
                 continue
             if isinstance(done, Done):
                 for update in changes.update:
-                    self.on_end(effect.rule, str(update.values.get("state", "")))
+                    self.on_end(effect, str(update.values.get("state", "")))
                 self._inbox.say(*[record for record in changes.put if isinstance(record, InboxRecord)])
                 if any(isinstance(record, DueRecord) for record in changes.put):
                     self.on_dues()
             return
 
     async def _tell(self, effect: EffectRecord, outcome: Outcome) -> None:
-        prefix = f"connection/{effect.connection}/"
         if isinstance(outcome, Waiting):
             if outcome.problem:
-                await self._notices.report(f"{prefix}{outcome.problem}", outcome.problem, outcome.reason)
+                await self._notices.fails(effect.connection, effect.operation, outcome.problem, outcome.reason)
         elif not isinstance(outcome, Unsure):
-            await self._notices.clear(prefix)
+            await self._notices.works(effect.connection, effect.operation)
 
 
 def _intent(effect: EffectRecord, intent: EffectRecord) -> Changes:

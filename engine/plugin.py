@@ -120,6 +120,7 @@ from engine.values import (
     Settlement,
     State,
     Switch,
+    TimeSaid,
     Unsure,
     Waiting,
     duration,
@@ -307,6 +308,7 @@ class Connection(Block):
     configured: ClassVar[bool] = True  # False: works without an entry below `connections:`
     receives: ClassVar[bool] = False  # True: the other side tells by webhook what became of sends
     settle_time: Any = timedelta(0)  # how long an unsure request may still turn up; 0 where nobody can look it up
+    time_said: TimeSaid | None = None  # what the other side's last answer said the time was, where that can be trusted
 
     @classmethod
     def simulated(cls, clock: Clock) -> Simulation | None:
@@ -410,6 +412,7 @@ __all__ = [
     "States",
     "Switch",
     "Threshold",
+    "TimeSaid",
     "Tools",
     "Trigger",
     "Unsure",

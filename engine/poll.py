@@ -67,6 +67,11 @@ class Polls:
         self._set_alarm()
         return bool(begun)
 
+    def shift(self, by: timedelta) -> None:
+        """The clock was set by so much: what was to be asked in a while is asked in that while."""
+        self._next = {key: when + by for key, when in self._next.items()}
+        self.wake.say()
+
     async def finish(self) -> None:
         """Waits for the polls under way."""
         while self._tasks:
@@ -120,18 +125,20 @@ class Polls:
             return Unsure(f"the connection {poll.request.connection} failed: {type(error).__name__}")
 
     async def _take(self, poll: SharedPoll, outcome: Outcome) -> None:
-        prefix = f"connection/{poll.request.connection}/"
+        asked = poll.request
         if isinstance(outcome, Accepted):
-            await self._notices.clear(prefix)
+            await self._notices.works(asked.connection, asked.operation)
             await self._answered(poll, outcome.answer)
             await self._notices.clear(f"poll/{poll.entity}/")
         elif isinstance(outcome, Refused):
             await self._gone(poll, "gone", f"{poll.entity}: {outcome.reason}; it is not watched any more")
         else:
             code = outcome.problem if isinstance(outcome, Waiting) else ""
-            key = f"{prefix}{code}" if code else f"poll/{poll.entity}/poll-failed"
             self._log.debug("a poll had no answer", poll=poll.entity, reason=outcome.reason)  # its problem is one line
-            await self._notices.report(key, code or "poll-failed", outcome.reason)
+            if code:
+                await self._notices.fails(asked.connection, asked.operation, code, outcome.reason)
+            else:
+                await self._notices.report(f"poll/{poll.entity}/poll-failed", "poll-failed", outcome.reason)
             if isinstance(outcome, Waiting) and outcome.after is not None and poll.key in self._next:
                 self._next[poll.key] = max(self._next[poll.key], self._clock.now() + outcome.after)
 

@@ -28,6 +28,8 @@ REMEDIES: Final = {
     "disk-error": _STATE,
     "read-only": _STATE,
     "locked": _STATE,
+    "clock-off": "set this machine's clock (NTP)",
+    "webhook-silent": "look at the system that should call it; rulewheel webhooks shows the address",
     "notices-failing": "look at notices: in the settings, and at the connection that it names",
     "no-rules": "look at rules: in the settings",
     "own-mistake": "tell the makers of rulewheel, with the log",

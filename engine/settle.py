@@ -80,6 +80,7 @@ class Settler:
         self._queue: deque[DueRecord] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._unsure: dict[str, datetime] | None = None
+        self.on_receipts: Callable[[str], None] = lambda connection: None
 
     @property
     def under_way(self) -> int:
@@ -114,6 +115,8 @@ class Settler:
             return receipts
         for receipt in receipts:
             await self._take(connection, receipt)
+        if receipts:
+            self.on_receipts(connection)
         return ""
 
     async def decide(self, op_id: str, verdict: str) -> str:

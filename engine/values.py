@@ -216,6 +216,14 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeSaid:
+    """The time that another system named in an answer, and what ours was `at` that moment."""
+
+    theirs: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
     """An unsure send has arrived. `proof` names how we know; `answer` is what the run gets, as of an accepted one."""
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from engine.assembly import Engine, Ports
 from engine.clock import Ids
-from engine.journal.api import Journal, JournalError
+from engine.journal.api import Journal, JournalError, proof
 from engine.journal.memory import MemoryJournal
 from engine.log import Log, SilentLog
 from engine.plugin import Accepted, Action, Connection, Operation, Outcome, Request, Trigger
@@ -100,6 +100,7 @@ class House:
             zone=zone,
             test_to=test_to,
             places=places,
+            elapsed=self.clock.elapsed,
         )
         self.engine = Engine(ports)
 
@@ -213,6 +214,9 @@ class FailingJournal:
         if self.writes_last and self.commits == self.fails_after + 1:
             await self.inner.commit(changes)
         raise JournalError(self.code, "the test's disk is full")
+
+    async def prove(self, now: datetime) -> None:
+        await self.commit(proof(now))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)

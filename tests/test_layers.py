@@ -28,9 +28,10 @@ HOUSE = """
 4   runs/modes runs/caps runs/gate runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer
 5   journal/sqlite journal/backup journal/postgres
-6   pulse notices notify programs prune forget reactions intake poll due executor effects settle expired adopt cluster
+6   pulse notices notify lookout drift silence expired programs prune forget reactions intake poll due executor
+6   effects settle adopt cluster
 7   assembly
-8   readiness tree web/* testing/* rehearsal reference
+8   readiness watchdog tree web/* testing/* rehearsal reference
 9   daemon
 9   demo/story demo/child demo/stage demo/screen demo/performance
 10  cli/*

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +40,7 @@ from engine.plugin import (
     Request,
     Settlement,
     Simulation,
+    TimeSaid,
     Tools,
     Unsure,
     Waiting,
@@ -59,6 +60,7 @@ MALFORMED: Final = "malformed-answer"
 _LISTED_A_PAGE: Final = 100
 _MOST_PAGES: Final = 50
 _MOST_SKEW: Final = timedelta(seconds=30)
+_TIME_EVERY: Final = timedelta(seconds=5)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _VERSION: Final = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 
@@ -231,7 +233,19 @@ class ChakraConnection(Connection):
         call = Call(self._host, method, target, head, body, timeout=limit)
         if operation is not None:
             call = call._replace(send_by=operation.send_by, is_stopped=operation.is_stopped)
-        return await self._pool.ask(call)
+        answer = await self._pool.ask(call)
+        if isinstance(answer, Answer):
+            self._hear_time(answer)
+        return answer
+
+    def _hear_time(self, answer: Answer) -> None:
+        """Notes the time that Chakra says, from an answer now and then."""
+        now = self._clock.now()
+        if self.time_said is not None and abs(now - self.time_said.at) < _TIME_EVERY:
+            return
+        theirs = _date(answer)
+        if theirs is not None:
+            self.time_said = TimeSaid(theirs, now)
 
     async def _send(self, request: Request, operation: Operation) -> Outcome:
         plugin, number = requests.path_of(self.plugin_id), requests.path_of(self.phone_number_id)
@@ -348,11 +362,10 @@ class ChakraConnection(Connection):
         return [Finding("Token", True, f"could not be tried (status {status}); the first call will show")]
 
     def _skew(self, answer: Answer) -> list[Finding]:
-        try:
-            theirs = parsedate_to_datetime(answer.headers.get("date", ""))
-            skew = abs(theirs - self._clock.now())
-        except (ValueError, TypeError, IndexError):
+        theirs = _date(answer)
+        if theirs is None:
             return []
+        skew = abs(theirs - self._clock.now())
         seconds = round(skew.total_seconds())
         if skew <= _MOST_SKEW:
             return [Finding("Clock", True, f"within {seconds} s of Chakra's")]
@@ -371,6 +384,15 @@ class ChakraConnection(Connection):
                 "" if number else "WhatsApp Setup, the number's gear icon; it is not the phone number itself",
             ),
         ]
+
+
+def _date(answer: Answer) -> datetime | None:
+    """When the other side made the answer, by its own clock."""
+    try:
+        found = parsedate_to_datetime(answer.headers.get("date", ""))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _knows_no_job(answer: Answer | Outcome) -> bool:

@@ -24,6 +24,7 @@ from engine.records import (
     ProblemRecord,
     RuleRecord,
     RunRecord,
+    SeenRecord,
     StepRecord,
     WaitRecord,
 )
@@ -148,6 +149,10 @@ class Journal(Protocol):
         """Rows of one kind in the order of their keys, those beyond `after`: for who sees them all, bit by bit."""
         ...
 
+    async def prove(self, now: datetime) -> None:
+        """Writes something that changes nothing. Raises JournalError when it cannot, or will soon have no room."""
+        ...
+
     async def shred(self) -> None:
         """Makes that nothing which was dropped or replaced can be read in the store's own files any more.
 
@@ -166,6 +171,11 @@ class JournalError(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+def proof(now: datetime) -> Changes:
+    """What `prove` writes: the same row each time."""
+    return Changes(put=[SeenRecord("journal", "proof", now)])
 
 
 def closed() -> JournalError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 from functools import cache
@@ -54,6 +55,15 @@ def create(path: Path) -> None:
     """Makes the file where there is none, and its folder; only their owner may look into what is new."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def room(path: Path) -> float:
+    """Bytes that are left to us on the disk of this file; infinite where the disk does not say. Raises JournalError."""
+    try:
+        found = os.statvfs(path.parent)
+    except OSError as error:
+        raise JournalError("disk-error", f"The folder {path.parent} cannot be looked at: {error.strerror}.") from error
+    return found.f_bavail * found.f_frsize if found.f_blocks else math.inf
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

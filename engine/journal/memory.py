@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from engine.journal.api import closed
+from engine.journal.api import closed, proof
 from engine.journal.rows import Form, Row, RowError, form_of, refused
 from engine.records import (
     RECORDS,
@@ -176,6 +176,9 @@ class MemoryJournal:
         table = self._tables[record]
         keys = sorted(key for key in table if after is None or key > after)
         return [cast(R, form_of(record).decode(table[key])) for key in keys[:limit]]
+
+    async def prove(self, now: datetime) -> None:
+        await self.commit(proof(now))
 
     async def shred(self) -> None:
         """Nothing is on a disk."""

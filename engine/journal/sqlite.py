@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
 from engine.journal import file
-from engine.journal.api import JournalError, closed
+from engine.journal.api import JournalError, closed, proof
 from engine.journal.owner import Owner
 from engine.journal.rows import Form, form_of, from_micros, to_micros
 from engine.journal.writer import Writer
@@ -44,6 +44,8 @@ from engine.records import (
 )
 
 R = TypeVar("R")
+LEAST_ROOM = 1024 * 1024
+"""Bytes that must be left on the disk: less than the log takes before it is written back."""
 
 
 class Query(NamedTuple):
@@ -218,6 +220,12 @@ class SqliteJournal:
         form = form_of(record)
         sql, values = (form.first_page_sql, ()) if after is None else (form.page_sql, after)
         return [form.decode(row) for row in self._read(sql, (*values, limit))]
+
+    async def prove(self, now: datetime) -> None:
+        # The log is written over and over: it takes a commit for a while after the disk has become full.
+        if self._path is not None and (await asyncio.to_thread(file.room, self._path)) < LEAST_ROOM:
+            raise JournalError("disk-full", "The disk that holds the state is full. Make room; nothing else is needed.")
+        await self.commit(proof(now))
 
     async def shred(self) -> None:
         if self._path is None:

@@ -13,7 +13,8 @@ class VirtualClock:
     """Stands still until it is moved, and wakes who slept till then."""
 
     def __init__(self, now: datetime = START) -> None:
-        self._now = now
+        self._now = self._began = now
+        self._set = timedelta(0)
         self._sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
@@ -24,13 +25,11 @@ class VirtualClock:
             await asyncio.sleep(0)
             return
         woken = asyncio.get_running_loop().create_future()
-        sleeper = (when, woken)
-        self._sleepers.append(sleeper)
+        self._sleepers.append((when, woken))
         try:
             await woken
         finally:
-            if sleeper in self._sleepers:
-                self._sleepers.remove(sleeper)
+            self._sleepers = [each for each in self._sleepers if each[1] is not woken]
 
     def move(self, by: timedelta) -> None:
         """Lets this much time pass at once."""
@@ -39,6 +38,16 @@ class VirtualClock:
             self._sleepers.remove(sleeper)
             if not sleeper[1].done():
                 sleeper[1].set_result(None)
+
+    def elapsed(self) -> timedelta:
+        """How much time has really passed."""
+        return self._now - self._began - self._set
+
+    def set(self, by: timedelta) -> None:
+        """Somebody sets the clock; no time passes, and who sleeps does so as long as before."""
+        self._now += by
+        self._set += by
+        self._sleepers = [(when + by, woken) for when, woken in self._sleepers]
 
     def next(self) -> datetime | None:
         """When the first of the sleepers wants to be woken."""

@@ -271,6 +271,7 @@ class World:
             rebuild=self._rebuilt,
             zone=self.settings.zone,
             test_to=self.settings.test_to if self.settings.sending == "test" else None,
+            elapsed=self.clock.elapsed,
         )
 
     def _rebuilt(self, record: ProgramRecord) -> Program:
@@ -310,7 +311,7 @@ class World:
         return command.id
 
     async def _posted(self, path: str, method: str, headers: Mapping[str, str], body: bytes) -> Answered:
-        app = WebhookApp(self.engine.intake, self.engine.matcher, _KEY, self.log)
+        app = WebhookApp(self.engine.intake, self.engine.matcher, _KEY, self.log, heard=self.engine.silence.heard)
         told: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:

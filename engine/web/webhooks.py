@@ -48,7 +48,10 @@ def hook_path(key: bytes, webhook_id: str) -> str:
 
 
 class WebhookApp:
-    """Takes webhooks for the rules that are loaded now, and those for `receivers`, by webhook id."""
+    """Takes webhooks for the rules that are loaded now, and those for `receivers`, by webhook id.
+
+    `heard` is told of each that a rule may have waited for, once it is on disk.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class WebhookApp:
         log: Log,
         largest: int = LARGEST_BODY,
         receivers: Mapping[str, Receiver] | None = None,
+        heard: Callable[[str], None] = lambda webhook_id: None,
     ) -> None:
         self._intake = intake
         self._matcher = matcher
@@ -65,6 +69,7 @@ class WebhookApp:
         self._log = log
         self._largest = largest
         self._receivers = receivers or {}
+        self._heard = heard
         self._paths: dict[bytes, str] = {}
         self._for: object = None
 
@@ -109,6 +114,7 @@ class WebhookApp:
             self._log.error("a webhook could not be written down", webhook=webhook_id, reason=str(error))
             await _answer(send, 503, "try again later", [(b"retry-after", b"5")])
         else:
+            self._heard(webhook_id)
             await _answer(send, 200, data["query"].get("hub.challenge", ""))
 
     async def _hand_over(

@@ -4,7 +4,7 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 
-from engine.clock import SystemClock, SystemIds
+from engine.clock import SystemClock, SystemIds, elapsed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -24,6 +24,12 @@ class Stopped:
 
 def test_the_machines_clock_is_aware_and_in_utc() -> None:
     assert SystemClock().now().tzinfo is UTC
+
+
+def test_the_time_that_passes_is_told_beside_the_clock() -> None:
+    before = elapsed()
+    assert before >= timedelta(0)
+    assert elapsed() >= before
 
 
 async def test_sleeping_until_a_time_that_is_past_ends_at_once() -> None:

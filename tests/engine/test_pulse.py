@@ -26,3 +26,11 @@ def test_a_part_that_fails_gets_on() -> None:
         raise OSError("full")
     clock.move(timedelta(hours=1))
     assert pulse.stuck() == []
+
+
+def test_what_takes_its_time_is_given_it() -> None:
+    clock = TestClock()
+    pulse = Pulse(clock, timedelta(seconds=15))
+    with pulse.beat("notices", timedelta(minutes=2)), pulse.beat("notices"):
+        clock.move(timedelta(minutes=1))
+        assert pulse.stuck() == ["notices has not got on for 60 seconds"]

@@ -6,10 +6,11 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from random import Random
 from typing import Any
 
-from engine.journal.api import Journal, JournalError
+from engine.journal.api import Journal, JournalError, proof
 from engine.plugin import Connection, Operation, Outcome, Request
 from engine.records import Changes, Conflict, Done, EventRecord
 
@@ -80,6 +81,9 @@ class PerilousJournal:
             asyncio.get_running_loop().call_soon(self._sync)
         self._waiting.append((changes, answer))
         return await answer
+
+    async def prove(self, now: datetime) -> None:
+        await self.commit(proof(now))
 
     def _sync(self) -> None:
         waiting, self._waiting = self._waiting, []

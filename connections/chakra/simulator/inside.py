@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -50,6 +51,7 @@ class Inside(httpx.AsyncBaseTransport):
 
     def __init__(self, simulator: Simulator, clock: Clock) -> None:
         self._app = App(simulator)
+        self._simulator = simulator
         self._clock = clock
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -81,7 +83,8 @@ class Inside(httpx.AsyncBaseTransport):
         await self._app(_scope(request), receive, send)
         start, *parts = told
         content = b"".join(part.get("body", b"") for part in parts)
-        return httpx.Response(start["status"], headers=start["headers"], content=content, extensions={"cut": False})
+        headers = [*start["headers"], (b"date", format_datetime(self._simulator.date(), usegmt=True).encode())]
+        return httpx.Response(start["status"], headers=headers, content=content, extensions={"cut": False})
 
 
 def inside(kind: type[ChakraConnection], clock: Clock) -> Simulation:

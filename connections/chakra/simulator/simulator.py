@@ -46,6 +46,7 @@ class Simulator:
         self.operations: Counter[str] = Counter()
         self.watchers: set[Watcher] = set()
         self.url = ""
+        self.date: Callable[[], datetime] = self.clock.now  # what answers in this process say that the time is
         self.on_refuse: Callable[[float], None] | None = None
         self.on_message: Callable[[Message], None] = lambda message: None
         self._refusing_until: datetime | None = None

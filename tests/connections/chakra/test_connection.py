@@ -12,7 +12,19 @@ import pytest
 from connections.chakra.connection import ChakraConnection
 from connections.chakra.requests import fetch_job, job_entries, send_template_message
 from connections.chakra.simulator import Simulator, Steps
-from engine.plugin import Accepted, FieldError, Json, Operation, Outcome, Refused, Request, Tools, Unsure, Waiting
+from engine.plugin import (
+    Accepted,
+    FieldError,
+    Json,
+    Operation,
+    Outcome,
+    Refused,
+    Request,
+    TimeSaid,
+    Tools,
+    Unsure,
+    Waiting,
+)
 from tests.connections.pool.trap import Do, Seen, Trap, ok
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -282,6 +294,21 @@ async def test_doctor_finds_a_refused_token_a_wrong_clock_and_odd_ids() -> None:
         "phone_number_id": False,
     }
     assert all(finding.remedy for finding in findings if not finding.well)
+
+
+@pytest.mark.parametrize(
+    ("date", "said"),
+    [
+        ("Date: Mon, 02 Mar 2026 09:05:00 GMT\r\n", TimeSaid(NOW + timedelta(minutes=5), NOW)),
+        ("Date: Mon, 02 Mar 2026 09:05:00 -0000\r\n", TimeSaid(NOW + timedelta(minutes=5), NOW)),
+        ("Date: today\r\n", None),
+        ("", None),
+    ],
+)
+async def test_the_time_that_an_answer_names_is_kept(date: str, said: TimeSaid | None) -> None:
+    async with Trap(lambda _: Do(ok(b"{}", 200, date))).listening() as trap, connected(trap.url) as chakra:
+        await chakra.doctor()
+        assert chakra.time_said == said
 
 
 @pytest.mark.parametrize("date", ["Date: Mon, 02 Mar 2026 09:00:02 GMT\r\n", "Date: today\r\n"])

@@ -20,8 +20,20 @@ from engine.journal.api import JournalError
 from engine.journal.file import Migration
 from engine.journal.rows import form_of
 from engine.journal.sqlite import SqliteJournal, leave_command, queries
-from engine.records import RECORDS, Changes, Conflict, Done, Drop, EventRecord, Expect, InboxRecord, RunRecord, Update
-from tests.engine.journal.records import command, event, run, step
+from engine.records import (
+    RECORDS,
+    Changes,
+    Conflict,
+    Done,
+    Drop,
+    EventRecord,
+    Expect,
+    InboxRecord,
+    RunRecord,
+    SeenRecord,
+    Update,
+)
+from tests.engine.journal.records import NOON, command, event, run, step
 
 ROOT = Path(__file__).parents[3]
 
@@ -509,3 +521,17 @@ asyncio.run(main())
 def test_the_form_of_a_record_refuses_a_column_that_it_does_not_have() -> None:
     with pytest.raises(ValueError, match="the table event has no column cout"):
         form_of(EventRecord).encode_some({"cout": 1})
+
+
+async def test_a_disk_without_room_is_seen_although_the_log_could_be_written_once_more(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(path)
+    await journal.prove(NOON)
+    found = await journal.get(SeenRecord, ("journal", "proof"))
+    assert found is not None
+    monkeypatch.setattr("engine.journal.sqlite.LEAST_ROOM", 2**62)
+    with pytest.raises(JournalError) as error:
+        await journal.prove(NOON)
+    assert error.value.code == "disk-full"
+    await journal.close()

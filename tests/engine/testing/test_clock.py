@@ -56,3 +56,18 @@ def test_the_alarm_rings_what_is_due_once() -> None:
         alarm.ring(START)
     assert rung == ["tea"]
     assert alarm.next() == START + SECOND
+
+
+async def test_a_clock_that_is_set_lets_no_time_pass() -> None:
+    clock = VirtualClock()
+    sleeper = asyncio.create_task(clock.sleep_until(clock.now() + timedelta(minutes=1)))
+    await asyncio.sleep(0)
+    clock.set(timedelta(hours=2))
+    await asyncio.sleep(0)
+    assert (clock.now() - START, clock.elapsed()) == (timedelta(hours=2), timedelta(0))
+    clock.move(timedelta(seconds=59))
+    await asyncio.sleep(0)
+    assert not sleeper.done()
+    clock.move(timedelta(seconds=1))
+    await asyncio.wait_for(sleeper, 5)
+    assert clock.elapsed() == timedelta(minutes=1)
