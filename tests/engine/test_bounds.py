@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from engine.journal.memory import MemoryJournal
 from engine.plugin import Operation, Outcome, Request, Waiting
-from engine.records import Changes, CommandRecord
+from engine.records import Changes, CommandRecord, Conflict, Done, EffectRecord
 from engine.runs.gate import SENDING, STOP, STOPPED
 from engine.runs.limits import Room
 from engine.testing import World
@@ -23,6 +24,19 @@ RULE = """\
 """
 SEND = '- {action: http.request, data: {url: "https://a.example", method: POST}}'
 STOPS = CommandRecord(STOP, STOP, {}, START)
+
+
+class Looking(MemoryJournal):
+    """Counts the intents that were written."""
+
+    intents = 0
+
+    async def commit(self, changes: Changes) -> Done | Conflict:
+        done = await super().commit(changes)
+        if isinstance(done, Done):
+            self.intents += sum(isinstance(put, EffectRecord) and put.state == "intent" for put in changes.put)
+            self.intents += sum(update.values.get("state") == "intent" for update in changes.update)
+        return done
 
 
 async def ordered(world: World, kind: str) -> None:
@@ -129,7 +143,8 @@ async def test_a_stop_holds_what_is_to_be_sent_and_lets_it_go_on_resume_over_a_r
 @pytest.mark.parametrize("places", [0, 64])
 async def test_a_stop_counts_from_its_commit_on_before_anybody_has_taken_it_up(places: int) -> None:
     """With no place an effect's intent is written by the effects themselves, else with the run."""
-    house = House(places=places)
+    journal = Looking()
+    house = House(journal=journal, places=places)
     await house.start(acting(SEND, mode="parallel"))
     await house.journal.commit(Changes(put=[STOPS]))
     await house.engine.intake.take(("event", "go"), Fact("event", "go", {}, house.clock.now()))
@@ -137,11 +152,13 @@ async def test_a_stop_counts_from_its_commit_on_before_anybody_has_taken_it_up(p
     house.engine.gate.room = house.engine.effects._room = Room(64)
     await house.engine.work()
     assert house.outside.performed == []
+    assert journal.intents == 0
     assert [(each.state, each.attempts, each.reason) for each in await house.sends()] == [("waiting", 0, STOPPED)]
     await house.engine.carry_out(STOPS)
     await house.engine.carry_out(CommandRecord("resume-sending", "resume-sending", {}, START))
     await house.engine.work()
     assert [each.state for each in await house.sends()] == ["accepted"]
+    assert journal.intents == 1
 
 
 async def test_a_stop_after_the_intent_holds_what_has_not_left() -> None:

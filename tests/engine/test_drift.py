@@ -84,6 +84,7 @@ async def test_where_nobody_names_a_time_what_it_was_set_to_is_believed_after_an
 
 async def test_what_was_said_before_it_was_set_proves_nothing(shop: Workshop) -> None:
     await shop.looks(5, ahead=timedelta(0))
+    shop.clock.move(timedelta(seconds=5))
     shop.other.time_said = TimeSaid(shop.clock.now(), shop.clock.now())
     shop.clock.set(HOUR)
     assert len(await shop.looks()) == 1

@@ -105,6 +105,9 @@ async def test_what_was_learnt_outlives_a_restart_and_time_without_rulewheel_doe
     assert await post.passes(3 * HOUR) == []
     assert len(await post.passes(HOUR)) == 1
     post.silence.heard("orders")
+    await post.passes(10 * MINUTE)
+    await post.restart(2 * HOUR)
+    post.silence.heard("orders")
     assert await post.passes(3 * HOUR) == []
     assert len(await post.passes(HOUR)) == 1
 
