@@ -50,10 +50,13 @@ class Rhythm:
         """As plain data."""
         return {"last": self.last.isoformat(), "pauses": dict(self.pauses)}
 
-    def heard(self, now: datetime, bound: timedelta | None) -> None:
+    def heard(self, now: datetime) -> None:
         """It came; a pause beyond the bound was silence and teaches nothing."""
         pause = now - self.last if self.is_fresh else timedelta(0)
-        day = now.date().isoformat()
+        if self.is_fresh and self.pauses and timedelta(0) <= pause < UNIT:  # in a burst, where time is dear
+            self.last = now
+            return
+        bound, day = self.bound(now), now.date().isoformat()
         if bound is None or pause <= bound:
             self.pauses[day] = max(self.pauses.get(day, 0), int(pause / UNIT))
         oldest = (now - timedelta(days=DAYS)).date().isoformat()
@@ -104,8 +107,10 @@ class Silence:
     def heard(self, webhook: str) -> None:
         """A webhook of a rule has come."""
         now = self._clock.now()
-        rhythm = self._rhythms.setdefault(webhook, Rhythm(now))
-        rhythm.heard(now, rhythm.bound(now))
+        rhythm = self._rhythms.get(webhook)
+        if rhythm is None:
+            rhythm = self._rhythms[webhook] = Rhythm(now)
+        rhythm.heard(now)
 
     def told(self, connection: str) -> None:
         """The status webhook of a connection has told of messages."""

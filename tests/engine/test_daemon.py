@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from engine.daemon import Daemon
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.sqlite import SqliteJournal, leave_command
 from engine.readiness import Readiness
+from engine.records import CommandRecord
 from engine.settings import load_settings
 from tests.acceptance.process import Process
 from tests.house import TestLog
@@ -161,6 +162,39 @@ async def test_a_part_that_is_stuck_starves_the_watchdog_and_is_told(place: Plac
             assert (await place.asks("/healthz"))[0] == 503
         await place.hears("WATCHDOG=1")
         assert "a part is stuck" in place.log.said("error")
+
+
+@pytest.mark.parametrize(("part", "hangs"), [("commands", "carry_out"), ("rules", "adopt")])
+async def test_commands_and_the_reading_of_rules_are_watched_as_the_parts_are(
+    place: Place, monkeypatch: pytest.MonkeyPatch, part: str, hangs: str
+) -> None:
+    async def hang(*given: object) -> None:
+        await asyncio.Event().wait()
+
+    async with place.daemon() as daemon:
+        monkeypatch.setattr(daemon.engine, hangs, hang)
+        daemon.engine.pulse._longest = timedelta(seconds=0.1)
+        record = CommandRecord("c", "watch-job", {"job": "j"}, daemon.clock.now())
+        await leave_command(daemon.settings.state_file, record)
+        daemon.reload()
+        await place.hears(f"STATUS={part} has not got on")
+
+
+async def test_notices_are_watched_and_given_the_time_that_a_mail_takes(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging:
+        async def load(self) -> None:
+            """Nothing was told before."""
+
+        async def work(self) -> bool:
+            await asyncio.Event().wait()
+            return False
+
+    monkeypatch.setattr("engine.daemon.notifiers", lambda *given: [Hanging()])
+    monkeypatch.setattr("engine.daemon.NOTICE_LONGEST", timedelta(seconds=0.1))
+    async with place.daemon():
+        await place.hears("STATUS=notices has not got on")
 
 
 async def test_monitoring_is_told_that_it_is_well_and_ready(place: Place) -> None:
