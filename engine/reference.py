@@ -12,7 +12,7 @@ from engine.plugin import Action, Block, Connection, Example, Field, Json, Trigg
 from engine.registry import Registry
 from engine.rules.schema import CONDITION_KINDS, STEP_KINDS, Branch, Condition, Retry, RuleKeys, Step, TriggerKeys
 from engine.settings import Defaults, Host, Keep, Listen, NoticeKeys, SettingsFile
-from engine.template.functions import FILTERS, FUNCTIONS, TESTS
+from engine.template.functions import CONSTANTS, FILTERS, FUNCTIONS, TESTS
 
 P = TypeVar("P", bound=Action | Trigger | Connection)
 
@@ -71,9 +71,9 @@ def _kinds(title: str, common: type[Block], kinds: Mapping[str, type[Block]], pr
 
 def _templates() -> Iterator[str]:
     yield "## Templates\n"
-    yield "What can be called between `{{` and `}}`; those of Home Assistant and Jinja behave as they do there.\n"
-    states = ("states", "state_attr", "is_state", "is_state_attr", "has_value")
-    for title, names in (("Functions", {*FUNCTIONS, *states}), ("Filters", FILTERS), ("Tests", TESTS)):
+    yield "What can be called between `{{` and `}}`; those of Home Assistant and Jinja behave as they do there."
+    yield "[templates.md](templates.md) shows them by examples.\n"
+    for title, names in (("Functions", {*FUNCTIONS, *CONSTANTS}), ("Filters", FILTERS), ("Tests", TESTS)):
         words = ", ".join(f"`{name}`" for name in sorted(names) if name.isidentifier())
         yield f"**{title}:** {words}\n"
 

@@ -370,6 +370,8 @@ def _duration(value: Json) -> timedelta:
         if any(isinstance(amount, bool) for amount in value.values()):
             raise ValueError
         return timedelta(**{unit: float(amount) for unit, amount in value.items()})
+    if isinstance(value, str) and (long := re.fullmatch(r"(\d+) days?, (\d.*)", value.strip())):
+        return timedelta(days=int(long[1])) + _duration(long[2])
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         sign, hours, minutes, seconds, fraction = match.groups()
         whole = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(f"{seconds or 0}.{fraction or 0}"))

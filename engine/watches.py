@@ -130,7 +130,7 @@ def _read_by(reads: Reads, watcher: Watcher, view: View, reading: Reading) -> li
         inner.render(reads.template, watcher.use.given)
     reading.read |= inner.read
     found: list[Watch] = [States(tuple(name.removesuffix(EVERYTHING) for name in sorted(inner.read)))]
-    if Template.parse(reads.template).clock:
+    if Template.parse(reads.template).asks_clock:
         found.append(Schedule(pattern(None, "*", 0, view.zone), key="minute"))
     return found
 

@@ -114,12 +114,8 @@ class Complaints:
             place = self._place_in(text, at, error.line, error.column, error.subject)
             self._bad_template(error, text, place)
             return
-        if names.is_limited and (clock := template.clock):
-            message = f"`{clock[1]}` cannot be asked here"
-            remedy = "a template of a trigger is worked out once, when the rule is read; write a fixed value"
-            before = text[: clock.start()]
-            place = self._place_in(text, at, before.count("\n") + 1, clock.start() - before.rfind("\n"), clock[1])
-            self._add(Problem("no-clock-here", message, place, remedy=remedy))
+        if names.is_limited:
+            self._limited(text, template, at)
         for read in template.reads:
             complaint = None if read.optional else names.complaint(read.path)
             if complaint is not None:
@@ -136,6 +132,14 @@ class Complaints:
                 problem, place=place, message="!input does not work inside a template", expected="", remedy=remedy
             )
         self._add(problem)
+
+    def _limited(self, text: str, template: Template, at: Path) -> None:
+        """A template that is worked out when the rule is read asks neither for the time nor for states."""
+        for code, read in (("no-clock-here", template.asks_clock), ("no-states-here", template.asks_states)):
+            if read is not None:
+                remedy = "a template of a trigger is worked out once, when the rule is read; write a fixed value"
+                place = self._place_in(text, at, read.line, read.column, read.path)
+                self._add(Problem(code, f"`{read.path}` cannot be asked here", place, remedy=remedy))
 
     def _place_in(self, text: str, at: Path, line: int, column: int, subject: str) -> Place:
         """Where a spot inside a template stands in the file; the template itself where that cannot be told."""

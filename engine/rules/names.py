@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from engine.plugin import Trigger
 from engine.problem import Problem, near
+from engine.template.elsewhere import ELSEWHERE
 from engine.template.functions import FUNCTIONS
 
 _ALWAYS = ("trigger", "this", "context")
-_STATES = ("states", "state_attr", "is_state", "is_state_attr", "has_value")
 _OF_EVERY_TRIGGER = ("id", "idx", "alias", "platform", "description")
 
 
@@ -21,7 +21,7 @@ class Names:
     `is_limited`: a trigger's own templates, which see nothing at all.
     """
 
-    roots: set[str] = field(default_factory=lambda: {*_ALWAYS, *_STATES})
+    roots: set[str] = field(default_factory=lambda: set(_ALWAYS))
     trigger: frozenset[str] | None = None
     is_limited: bool = False
 
@@ -60,7 +60,7 @@ class Names:
         if self.is_limited:
             remedy = "a template of a trigger is worked out when the rule is read, before anything has happened"
             return Problem("undefined-name", f"`{root}` is not known here", remedy=remedy)
-        near_word = _quoted(root, self.roots) or _quoted(root, FUNCTIONS)
+        near_word = ELSEWHERE.get(root) or _quoted(root, self.roots) or _quoted(root, FUNCTIONS)
         remedy = near_word or "give it a value in variables before it is used, or put quotes around it if it is text"
         return Problem("undefined-name", f"`{root}` is not defined", remedy=remedy, severity="warning")
 

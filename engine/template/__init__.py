@@ -1,13 +1,13 @@
 """Bounded Jinja2: the templates of rules, as Home Assistant users know them, without a way out and without excess.
 
-A template that is one expression keeps its own type ("Text stays text", design decision 1); any other renders to
-text. Before Jinja compiles a template its tree is rewritten, so that every read, comparison, method, join and loop
-goes through `engine.template.operators` and `engine.template.functions`, which pay the render's `Meter` (promise P15).
+A template that prints the value of one expression and nothing else keeps its type ("Text stays text", design decision
+1); any other renders to text. Before Jinja compiles a template its tree is rewritten, so that every read, comparison,
+method, join and loop goes through `engine.template.operators` and `engine.template.functions`, which pay the render's
+`Meter` (promise P15).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from functools import cached_property, lru_cache
@@ -17,14 +17,13 @@ from jinja2.environment import Template as Code
 
 from engine.template import operators
 from engine.template.budget import DEFAULT, Budget, Meter, TemplateProblem, begin, end, plain
-from engine.template.grammar import Read, located, reads_of, tree_of
-from engine.template.sandbox import chunks, compiled, single_expression
+from engine.template.entities import Standing
+from engine.template.functions import ASK_FOR_STATES, ASK_THE_CLOCK
+from engine.template.grammar import Read, asking, located, reads_of, tree_of
+from engine.template.sandbox import chunks, compiled, sole_values
 from engine.values import Json
 
-__all__ = ["DEFAULT", "Budget", "Read", "Template", "TemplateProblem", "is_template"]
-
-_CLOCK = re.compile(r"\b(now|utcnow|today_at|relative_time|time_since|time_until)\s*\(")
-
+__all__ = ["DEFAULT", "Budget", "Read", "Standing", "Template", "TemplateProblem", "is_template"]
 
 def is_template(source: str) -> bool:
     """Whether a text of a rule is a template and not just text."""
@@ -36,7 +35,7 @@ class Template:
 
     def __init__(self, source: str, tree: nodes.Template) -> None:
         self.source = source
-        self.native = single_expression(tree) is not None
+        self.native = bool(sole_values(tree))
         self._tree: nodes.Template | None = tree
         self._code: Code | None = None
 
@@ -51,9 +50,14 @@ class Template:
         return frozenset(read.path for read in self.reads)
 
     @cached_property
-    def clock(self) -> re.Match[str] | None:
-        """Where it asks for the time, by the function of that name; None where it does not."""
-        return _CLOCK.search(self.source)
+    def asks_clock(self) -> Read | None:
+        """Where the template first asks what time it is; None if it does not."""
+        return asking(self.source, self._tree or tree_of(self.source), ASK_THE_CLOCK)
+
+    @cached_property
+    def asks_states(self) -> Read | None:
+        """Where the template first asks how an entity stands; None if it does not."""
+        return asking(self.source, self._tree or tree_of(self.source), ASK_FOR_STATES)
 
     @staticmethod
     def parse(source: str) -> Template:
@@ -67,15 +71,17 @@ class Template:
         now: datetime,
         zone: tzinfo,
         strict: bool,
+        view: Standing | None = None,
         budget: Budget = DEFAULT,
         warnings: list[TemplateProblem] | None = None,
     ) -> Json:
         """What the template gives for these values: plain data if it is one expression, else text.
 
-        A name that is not defined raises where `strict`; elsewhere it is empty text and is added to `warnings`.
-        Functions at the top of `context` can be called. Raises TemplateProblem and nothing else.
+        Entities are looked up in `view`, through its two methods only; without one they cannot be asked for. A name
+        that is not defined raises where `strict`; elsewhere it is empty text and is added to `warnings`. Functions at
+        the top of `context` can be called. Raises TemplateProblem and nothing else.
         """
-        meter = Meter(budget, context, now, zone, strict)
+        meter = Meter(budget, context, now, zone, strict, view)
         token = begin(meter)
         try:
             return self._result(meter)

@@ -6,22 +6,48 @@ can take time or memory out of proportion to its budget, whatever it was handed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+from functools import cached_property
 from math import isfinite
-from typing import Any
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Undefined
 from jinja2.utils import missing
 
 from engine.problem import near
 
+if TYPE_CHECKING:
+    from engine.template.entities import Standing
+
 MAX_INTEGER = 10**30
 TEXT_PER_TICK = 32
-SEQUENCES = (list, tuple, range)
 REQUIRED: Any = object()
+
+
+class Listing(Sequence[Any]):
+    """A list that is made when it is first looked into; a part of it can be had by name without."""
+
+    @abstractmethod
+    def entries(self) -> list[Any]:
+        """What is in it."""
+
+    @abstractmethod
+    def part(self, key: str) -> Any:
+        """The part of this name."""
+
+    def __len__(self) -> int:
+        return len(self.entries())
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.entries()[key]
+
+
+SEQUENCES = (list, tuple, range, Listing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +84,19 @@ class TemplateProblem(Exception):
 
 
 class Meter:
-    """The state of one render: what is left of its budget, and what it was handed."""
+    """The state of one render: what is left of its budget, and what it was handed.
 
-    __slots__ = ("context", "left", "now", "output", "result", "strict", "warnings", "zone")
+    `listed` holds the entities that were listed so far, by the beginning of their names.
+    """
 
     def __init__(
-        self, budget: Budget, context: Mapping[str, object], now: datetime, zone: tzinfo, strict: bool
+        self,
+        budget: Budget,
+        context: Mapping[str, object],
+        now: datetime,
+        zone: tzinfo,
+        strict: bool,
+        view: Standing | None = None,
     ) -> None:
         self.left = budget.ticks
         self.output = budget.output
@@ -71,8 +104,15 @@ class Meter:
         self.now = now
         self.zone = zone
         self.strict = strict
+        self.view = view
+        self.listed: dict[str, list[Any]] = {}
         self.warnings: list[TemplateProblem] = []
-        self.result: object = None
+        self.result: object = ""
+
+    @cached_property
+    def chance(self) -> Random:
+        """Chance that comes from the clock alone: the same render at the same moment draws the same."""
+        return Random(self.now.isoformat())
 
     def pay(self, ticks: int = 1) -> None:
         """Take `ticks` off the budget; raises TemplateProblem when it is used up."""
@@ -93,12 +133,12 @@ class Meter:
 
     def made(self, value: Any) -> Any:
         """Pay for a value that an operation has made, and hand it on."""
-        if isinstance(value, str):
+        if isinstance(value, (str, bytes)):
             self.room(len(value))
             self.left -= len(value) // TEXT_PER_TICK
         elif isinstance(value, (list, tuple, dict)):
             self.pay(len(value))
-        elif type(value) in (int, float):
+        elif type(value) is int:
             _check_number(value)
         return value
 
@@ -108,7 +148,7 @@ class Meter:
         while stack:
             item = stack.pop()
             cost = 1
-            if isinstance(item, str):
+            if isinstance(item, (str, bytes)):
                 cost += len(item) // TEXT_PER_TICK
             elif isinstance(item, SEQUENCES):
                 self.pay(len(item) // 8)
@@ -146,7 +186,12 @@ class Missing(Undefined):
         self._known = known
 
     def settle(self) -> str:
-        """Empty text, noted as a warning; raises TemplateProblem in a strict render."""
+        """Empty text, noted as a warning; raises TemplateProblem in a strict render.
+
+        What Jinja itself leaves open (`caller`, `loop.nextitem`, the first of nothing) is empty text without a word.
+        """
+        if self._undefined_hint:
+            return ""
         meter = current()
         problem = self._problem(meter)
         if meter.strict:
@@ -161,8 +206,7 @@ class Missing(Undefined):
         return undefined(self._path, suggestion(key, known, parent))
 
     def __bool__(self) -> bool:
-        """False; what Jinja itself leaves open (`caller`, `loop.nextitem`) may be asked for without a warning."""
-        return False if self._undefined_hint else bool(self.settle())
+        return bool(self.settle())
 
     def __str__(self) -> str:
         return self.settle()
@@ -194,6 +238,7 @@ def kind(value: object) -> str:
         (bool, "true or false"),
         ((int, float), "a number"),
         (str, "text"),
+        (bytes, "bytes"),
         (SEQUENCES, "a list"),
         (Mapping, "a mapping"),
         (timedelta, "a duration"),
@@ -205,42 +250,50 @@ def kind(value: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON knows it: lists for tuples, ISO text for dates, `H:MM:SS` for durations."""
+    """The value as JSON knows it: lists for tuples and sets, text for dates and what else has no place there."""
     value = settled(value)
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, (int, float)):
         return _check_number(value)
+    if callable(value):
+        raise TemplateProblem("a function is not a value", remedy="to call it, write brackets after its name: `now()`")
     if isinstance(value, SEQUENCES):
-        return [plain(item) for item in value]
+        return [_inside(item) for item in value]
     if isinstance(value, Mapping):
-        return {text(key): plain(item) for key, item in value.items()}
-    if isinstance(value, timedelta):
-        return clock_text(value)
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    raise TemplateProblem("a function is not a value", remedy="to call it, write brackets after its name: `now()`")
+        return {text(key): _inside(item) for key, item in value.items()}
+    return str(value)
+
+
+def _inside(value: Any) -> Any:
+    """A value of a list or mapping as JSON knows it: dates in the form that machines read."""
+    return value.isoformat() if isinstance(value, (date, time)) else plain(value)
 
 
 def text(value: Any) -> str:
-    """The value as it is shown inside other text; at most as long as the output may be."""
+    """The value as it is shown inside other text, as Home Assistant shows it; at most as long as the output may be."""
     value = settled(value)
     if isinstance(value, str):
         return value
     meter = current()
     if isinstance(value, (Mapping, *SEQUENCES)):
         meter.weigh(value)
-    shown: str = meter.made(str(plain(value)))
+    shown: str = meter.made(str(_shown(value)))
     return shown
 
 
-def clock_text(value: timedelta) -> str:
-    """A duration as `H:MM:SS`, hours not cut at a day, the form that duration fields read."""
-    total = abs(value)
-    minutes, seconds = divmod(total.days * 86_400 + total.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    part = f".{total.microseconds:06d}" if total.microseconds else ""
-    return f"{'-' if value < timedelta(0) else ''}{hours}:{minutes:02d}:{seconds:02d}{part}"
+def _shown(value: Any) -> Any:
+    """The value as Python would show it: lists, tuples and sets with their own brackets."""
+    if isinstance(value, (range, Listing)) or not isinstance(value, (Mapping, *SEQUENCES)):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {text(key): _shown_inside(item) for key, item in value.items()}
+    make = getattr(value, "like", tuple if isinstance(value, tuple) else list)
+    return make(map(_shown_inside, value))
+
+
+def _shown_inside(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, (date, time)) else _shown(value)
 
 
 def _check_number(value: int | float) -> int | float:
@@ -257,6 +310,7 @@ def fallback(name: str, value: Any, default: Any) -> Any:
     if default is not REQUIRED:
         return default
     given = "this text" if isinstance(value, str) else kind(value)
-    wanted = "true or false" if name == "bool" else "a number"
-    remedy = f"say what to take instead: `| {name}({'false' if name == 'bool' else '0'})`"
-    raise TemplateProblem(f"`{name}` needs {wanted}, not {given}", remedy=remedy, subject=name)
+    wanted = {"bool": "true or false", "average": "numbers", "median": "numbers", "statistical_mode": "values"}
+    instead = {"bool": "(false)", "int": "(0)", "float": "(0)"}.get(name, "(default=0)")
+    remedy = f"say what to take instead: `| {name}{instead}`"
+    raise TemplateProblem(f"`{name}` needs {wanted.get(name, 'a number')}, not {given}", remedy=remedy, subject=name)

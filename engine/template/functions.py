@@ -9,27 +9,30 @@ from __future__ import annotations
 import functools
 import html
 import math
-import re
+import operator
+import statistics
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from jinja2 import Undefined, filters
+from jinja2.runtime import LoopContext
 from jinja2.utils import Namespace
 
-from engine.template import dates, lists, operators, texts
+from engine.template import dates, entities, lists, numbers, operators, packing, sets, texts, versions
 from engine.template.budget import (
     REQUIRED,
     SEQUENCES,
     TemplateProblem,
     current,
-    fallback,
     kind,
     settled,
     suggestion,
     text,
 )
+from engine.template.elsewhere import ELSEWHERE
 from engine.template.lists import getter
+from engine.template.macros import MADE_HERE, as_function
 
 Function: TypeAlias = Callable[..., Any]
 Table: TypeAlias = dict[str, Function]
@@ -69,84 +72,17 @@ def _length(value: object) -> int:
     return len(value) if isinstance(value, (Mapping, *SEQUENCES)) else 0
 
 
-def to_int(value: Any, default: Any = REQUIRED, base: int = 10) -> Any:
-    """A whole number from text or a number; `default` if it is neither."""
-    try:
-        if isinstance(value, str) and base != 10:
-            return int(_short(value), base)
-        return int(value) if isinstance(value, int) else int(_whole(value))
-    except (ValueError, TypeError, OverflowError):
-        return fallback("int", value, default)
-
-
-def _whole(value: Any) -> int | float:
-    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+\s*", _short(value)):
-        return int(value)
-    return float(_short(value))
-
-
-def to_float(value: Any, default: Any = REQUIRED) -> Any:
-    """A number from text or a number; `default` if it is neither."""
-    try:
-        found = float(_short(value))
-    except (ValueError, TypeError, OverflowError):
-        return fallback("float", value, default)
-    return found if math.isfinite(found) else fallback("float", value, default)
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > 400:
-        raise ValueError
-    return value
-
-
-def to_bool(value: Any, default: Any = REQUIRED) -> Any:
-    """True or false from yes/no, on/off, true/false, enable/disable, or a number."""
-    if isinstance(value, (bool, int, float)):
-        return bool(value)
-    word = value.strip().lower() if isinstance(value, str) else ""
-    if word in ("true", "yes", "on", "enable", "1"):
-        return True
-    return False if word in ("false", "no", "off", "disable", "0") else fallback("bool", value, default)
-
-
-def is_number(value: Any) -> bool:
-    """Whether `| float` can read it."""
-    return not isinstance(value, bool) and to_float(value, None) is not None
-
-
 def typeof(value: Any) -> str:
     """The name of the value's type, as Home Assistant names it."""
-    value = [] if isinstance(value, SEQUENCES) else value
-    return type(value).__name__ if not isinstance(value, Mapping) else "dict"
-
-
-def rounded(value: Any, precision: int = 0, method: str = "common", default: Any = REQUIRED) -> Any:
-    """A number rounded to `precision` places; method `common`, `floor`, `ceil` or `half`."""
-    number = to_float(value, None)
-    if number is None:
-        return fallback("round", value, default)
-    if not -15 <= precision <= 15:
-        raise TemplateProblem("`round` keeps at most 15 places", subject="round")
-    scale = 10.0**precision
-    methods: dict[str, Callable[[], float]] = {
-        "common": lambda: round(number, precision),
-        "floor": lambda: math.floor(number * scale) / scale,
-        "ceil": lambda: math.ceil(number * scale) / scale,
-        "half": lambda: round(number * 2) / 2,
-    }
-    found = methods[method]()
-    return int(found) if precision == 0 and method != "half" else found
-
-
-def ordinal(value: Any) -> str:
-    number = int(value)
-    teen = 10 < abs(number) % 100 < 14
-    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(abs(number) % 10, 'th')}"
+    if isinstance(value, Undefined):
+        return "Undefined"
+    if isinstance(value, Mapping):
+        return "dict"
+    return "set" if isinstance(value, sets.Distinct) else type(value).__name__
 
 
 def filesize(value: Any, binary: bool = False) -> str:
-    return filters.do_filesizeformat(float(_short(value)), binary)
+    return filters.do_filesizeformat(float(numbers.short(value)), binary)
 
 
 def mapped(value: Any, name: Any = None, *args: Any, attribute: Any = None, default: Any = None) -> list[Any]:
@@ -169,9 +105,14 @@ def chosen(wanted: bool, by_attribute: bool) -> Function:
         get = getter(args[0]) if by_attribute else getter(None)
         name, *rest = args[by_attribute:] or ("true like",)
         use = named(TESTS, name, "test")
-        return [each for each in value if bool(use(get(each), *rest)) is wanted]
+        return [each for each in value if bool(use(_or_absent(get(each)), *rest)) is wanted]
 
     return choose
+
+
+def _or_absent(value: Any) -> Any:
+    """The value; what is missing is not complained of, for it only does not pass the test."""
+    return lists.absent("an attribute") if isinstance(value, Undefined) else value
 
 
 def named(table: Mapping[str, Function], name: Any, what: str) -> Function:
@@ -185,7 +126,8 @@ def named(table: Mapping[str, Function], name: Any, what: str) -> Function:
 def unknown(what: str, name: str, table: Iterable[str]) -> TemplateProblem:
     """The problem of a filter, test or function that does not exist."""
     known = [word for word in table if word.isidentifier()]
-    return TemplateProblem(f"no {what} `{name}`", remedy=suggestion(name, known), subject=name)
+    remedy = ELSEWHERE.get(name) or suggestion(name, known)
+    return TemplateProblem(f"no {what} `{name}`", remedy=remedy, subject=name)
 
 
 def default(value: Any, other: Any = "", boolean: bool = False) -> Any:
@@ -197,6 +139,20 @@ def iif(value: Any, if_true: Any = True, if_false: Any = False, if_none: Any = R
     if value is None and if_none is not REQUIRED:
         return if_none
     return if_true if value else if_false
+
+
+def may_be_called(value: Any) -> bool:
+    """Whether a template may call it: our functions, what it made itself, and functions that were handed in."""
+    if isinstance(value, (*MADE_HERE, LoopContext)) or id(value) in _OURS:
+        return True
+    return callable(value) and any(value is known for known in current().context.values())
+
+
+def apply(value: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
+    """The function or macro called with the value."""
+    if not may_be_called(function):
+        raise TemplateProblem("`apply` needs a function or a macro", subject="apply")
+    return function(value, *args, **kwargs)
 
 
 def namespace(*args: Any, **kwargs: Any) -> Namespace:
@@ -216,38 +172,71 @@ def _table(functions: Table, **traits: Any) -> Table:
 
 _VALUES: Table = {
     "abs": abs,
-    "average": lists.average,
-    "bool": to_bool,
-    "float": to_float,
-    "int": to_int,
-    "is_number": is_number,
-    "list": lists.to_list,
-    "ordinal": ordinal,
-    "round": rounded,
-    "sum": lists.total,
+    "add": numbers.added,
+    "as_function": as_function,
+    "bool": numbers.to_bool,
+    "clamp": numbers.clamp,
     "contains": lists.contains,
-    "tuple": lists.to_list,
-    "typeof": typeof,
+    "float": numbers.to_float,
+    "int": numbers.to_int,
+    "is_number": numbers.is_number,
+    "list": lists.to_list,
+    "multiply": numbers.multiplied,
+    "ordinal": numbers.ordinal,
+    "remap": numbers.remap,
+    "round": numbers.rounded,
+    "shuffle": lists.shuffle,
+    "sum": lists.total,
+    "tuple": lists.to_tuple,
+    "version": versions.version,
+    "wrap": numbers.wrap,
 }
-_SORTING: Table = {"max": lists.largest, "median": lists.median, "min": lists.smallest, "set": lists.to_set}
+_OF_ONE_NUMBER = ("acos", "asin", "atan", "cos", "sin", "sqrt", "tan")
+_MATHS: Table = {
+    **{name: numbers.of_one(name, getattr(math, name)) for name in _OF_ONE_NUMBER},
+    "atan2": numbers.arc_tangent_of_two,
+    "bitwise_and": numbers.bits(operator.and_),
+    "bitwise_or": numbers.bits(operator.or_),
+    "bitwise_xor": numbers.bits(operator.xor),
+    "log": numbers.logarithm,
+}
+_SORTING: Table = {
+    "average": numbers.statistic("average", statistics.fmean),
+    "max": numbers.aggregate(max, "largest"),
+    "median": numbers.statistic("median", statistics.median),
+    "min": numbers.aggregate(min, "smallest"),
+    "set": sets.to_set,
+    "statistical_mode": numbers.statistic("statistical_mode", statistics.mode),
+    **sets.SETS,
+}
+_NESTED: Table = {
+    "combine": lists.combine,
+    "flatten": lists.flatten,
+    "merge_response": lists.merge_response,
+    "zip": lists.paired,
+}
 _DATES: Table = {
     "as_datetime": dates.as_datetime,
     "as_local": dates.as_local,
     "as_timedelta": dates.as_timedelta,
     "as_timestamp": dates.as_timestamp,
-    "relative_time": dates.time_since,
+    "relative_time": dates.relative_time,
     "strptime": dates.strptime,
     "time_since": dates.time_since,
     "time_until": dates.time_until,
+    "timedelta_string": dates.timedelta_string,
     "timestamp_custom": dates.timestamp_custom,
     "timestamp_local": dates.timestamp_local,
     "timestamp_utc": dates.timestamp_utc,
+    "today_at": dates.today_at,
 }
 _TEXTS: Table = {
-    "base64_decode": texts.decoded,
-    "base64_encode": texts.encoded,
+    "base64_decode": packing.decoded,
+    "base64_encode": packing.encoded,
+    "from_hex": packing.from_hex,
     "from_json": texts.from_json,
     "md5": texts.digest("md5"),
+    "pack": packing.pack,
     "regex_findall": texts.regex_findall,
     "regex_findall_index": texts.regex_findall_index,
     "regex_match": texts.regex_match,
@@ -258,24 +247,34 @@ _TEXTS: Table = {
     "sha512": texts.digest("sha512"),
     "slugify": texts.slugify,
     "to_json": texts.to_json,
+    "unpack": packing.unpack,
     "urlencode": texts.urlencoded,
 }
 _BOTH: Table = {
     **_table(_VALUES),
+    **_table(_MATHS),
+    **_table(entities.ASKING, cost=2),
     **_table(_DATES, cost=4),
     **_table(_TEXTS, cost=3),
+    **_table(_NESTED, deep=1),
     **_table(_SORTING, deep=4),
-    **_table({"iif": iif}, free=True),
-    **_table({"is_defined": is_defined}, lazy=True),
+    **_table({"apply": apply, "iif": iif}, free=True),
+    **_table({"is_defined": is_defined, "typeof": typeof}, lazy=True),
 }
 
-_CLOCK: Table = {"now": dates.now, "timedelta": dates.duration_of, "today_at": dates.today_at, "utcnow": dates.utcnow}
+_CLOCK: Table = {"now": dates.now, "timedelta": dates.duration_of, "utcnow": dates.utcnow}
+CONSTANTS: dict[str, float] = {"e": math.e, "inf": math.inf, "pi": math.pi, "tau": math.tau}
 
 FUNCTIONS: Table = {
     **_BOTH,
     **_table(_CLOCK, cost=3),
     **_table({"dict": dict, "namespace": namespace, "range": lists.counted}, free=True),
+    "states": entities.STATES,
 }
+_OURS = {id(function) for function in FUNCTIONS.values()}
+
+ASK_THE_CLOCK = frozenset({"now", "relative_time", "time_since", "time_until", "today_at", "utcnow"})
+ASK_FOR_STATES = frozenset({"states", *entities.ASKING})
 
 _SHAPING: Table = {
     "attr": operators.item,
@@ -284,6 +283,7 @@ _SHAPING: Table = {
     "center": texts.wide(str.center),
     "e": html.escape,
     "escape": html.escape,
+    "forceescape": html.escape,
     "filesizeformat": filesize,
     "format": lambda form, *values, **named: operators.percent_format(form, named or values),
     "indent": texts.indent,
@@ -291,17 +291,21 @@ _SHAPING: Table = {
     "join": lists.join,
     "lower": str.lower,
     "map": mapped,
+    "ord": ord,
+    "pprint": text,
+    "random": lists.drawn,
     "reject": chosen(False, False),
     "rejectattr": chosen(False, True),
     "replace": operators.replace,
     "reverse": lists.reverse,
+    "safe": text,
     "select": chosen(True, False),
     "selectattr": chosen(True, True),
     "slice": lists.sliced,
     "string": text,
     "striptags": texts.striptags,
     "title": filters.do_title,
-    "tojson": texts.to_json,
+    "tojson": texts.tojson,
     "trim": str.strip,
     "truncate": texts.truncate,
     "upper": str.upper,
@@ -321,6 +325,7 @@ FILTERS: Table = {
     **_table(_GROUPING, deep=4),
     **_table({"d": default, "default": default}, lazy=True),
     **_table({"count": len, "first": lists.first, "last": lists.last, "length": len}, free=True),
+    **_table({"states": entities.STATES}, cost=2),
 }
 
 
@@ -332,27 +337,35 @@ def _being(*types: type) -> Function:
     return lambda value: isinstance(value, types)
 
 
+_is_set: Function = _being(sets.Distinct)
+
 _KINDS: Table = {
     "boolean": _being(bool),
-    "datetime": _being(datetime, date, time),
+    "callable": callable,
+    "datetime": _being(datetime),
+    "escaped": lambda value: False,
     "false": lambda value: value is False,
     "float": _being(float),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "is_number": is_number,
-    "iterable": _being(str, Mapping, *SEQUENCES),
-    "list": _being(*SEQUENCES),
+    "is_number": numbers.is_number,
+    "iterable": _being(str, bytes, Mapping, *SEQUENCES),
+    "list": _being(list),
     "lower": str.islower,
     "mapping": _being(Mapping),
     "none": lambda value: value is None,
     "number": _being(int, float),
-    "sequence": _being(str, *SEQUENCES),
+    "sequence": lambda value: isinstance(value, (str, bytes, Mapping, *SEQUENCES)) and not _is_set(value),
+    "set": _being(sets.Distinct),
     "string": _being(str),
+    "string_like": _being(str, bytes),
     "timedelta": _being(timedelta),
     "true": lambda value: value is True,
     "true like": lambda value: bool(value),
+    "tuple": lambda value: isinstance(value, tuple) and not _is_set(value),
     "upper": str.isupper,
 }
 _QUESTIONS: Table = {
+    "apply": apply,
     "contains": lists.contains,
     "divisibleby": lambda value, by: operators.calculate("%", value, by) == 0,
     "even": lambda value: value % 2 == 0,
@@ -362,6 +375,7 @@ _QUESTIONS: Table = {
     "sameas": lambda value, other: type(value) is type(other) and operators.compare(value, "eq", other),
     "search": texts.regex_search,
     "test": lambda value: value in TESTS,
+    **{name: entities.ASKING[name] for name in ("has_value", "is_state", "is_state_attr")},
 }
 
 TESTS: Table = {

@@ -11,7 +11,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
 from engine.template.budget import MAX_INTEGER, TemplateProblem
-from engine.template.functions import FILTERS, FUNCTIONS, TESTS, unknown
+from engine.template.functions import CONSTANTS, FILTERS, FUNCTIONS, TESTS, unknown
 from engine.template.sandbox import SANDBOX, chain
 
 MAX_SOURCE = 16 * 1024
@@ -297,7 +297,7 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
 
 def reads_of(source: str, tree: nodes.Template) -> Iterator[Read]:
     """Each path that is read, once, in the order of the text; its own names and our functions left out."""
-    own = {"loop", "caller", "varargs", "kwargs", *FUNCTIONS}
+    own = {"loop", "caller", "varargs", "kwargs", *FUNCTIONS, *CONSTANTS}
     found: dict[str, tuple[int, bool]] = {}
     for path, line, optional in _paths(tree, own):
         first, before = found.get(path, (line, False))
@@ -307,6 +307,26 @@ def reads_of(source: str, tree: nodes.Template) -> Iterator[Read]:
         if path.partition(".")[0] not in own:
             at = _find(source, path, starts[min(line, len(starts)) - 1])
             yield Read(path, source.count("\n", 0, at) + 1, at - source.rfind("\n", 0, at), optional)
+
+
+def asking(source: str, tree: nodes.Template, names: frozenset[str]) -> Read | None:
+    """Where the first of these functions, filters or tests is used: as a name, by `|` or `is`, by `map` or `select`."""
+    own = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
+    for node in tree.find_all(nodes.Expr):
+        used = _used(node)
+        if used in names and not (isinstance(node, nodes.Name) and used in own):
+            problem = located(TemplateProblem("", line=node.lineno, subject=used), source)
+            return Read(used, problem.line, problem.column)
+    return None
+
+
+def _used(node: nodes.Expr) -> str:
+    """The function, filter or test that this expression uses; empty for any other."""
+    if isinstance(node, nodes.Filter) and node.name in _BY_NAME:
+        position = _BY_NAME[node.name][0]
+        name = node.args[position] if len(node.args) > position else None
+        return str(name.value) if isinstance(name, nodes.Const) else ""
+    return node.name if isinstance(node, (nodes.Name, nodes.Filter, nodes.Test)) else ""
 
 
 def _paths(node: nodes.Node, own: set[str], optional: bool = False) -> Iterator[tuple[str, int, bool]]:

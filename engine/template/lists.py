@@ -1,38 +1,47 @@
-"""What templates do with lists and mappings: order, group, join, add up."""
+"""What templates do with lists and mappings: order, group, join, add up, merge."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 
 from jinja2 import Undefined, filters
 
 from engine.template import operators
-from engine.template.budget import REQUIRED, SEQUENCES, TemplateProblem, current, fallback, plain, settled, text
+from engine.template.budget import SEQUENCES, Missing, TemplateProblem, current, kind, settled, text
+from engine.template.sets import sign
+
+
+class Group(NamedTuple):
+    """Values that have something in common."""
+
+    grouper: Any
+    list: Any
+
+
+def absent(hint: str) -> Missing:
+    """Stands for a value that nobody needs to miss: empty text, and `default` takes its place."""
+    return Missing(hint=hint)
 
 
 def to_list(value: Any = ()) -> list[Any]:
     return list(value)
 
 
-def to_set(value: Any = ()) -> list[Any]:
+def to_tuple(value: Any = ()) -> tuple[Any, ...]:
+    return tuple(value)
+
+
+def unique(values: Any, case_sensitive: bool = False, attribute: Any = None) -> list[Any]:
     """The different values of a list, in their order."""
-    return unique(value)
-
-
-def unique(values: Any, case_sensitive: bool = True, attribute: Any = None) -> list[Any]:
     get = getter(attribute)
     found: dict[Any, Any] = {}
     for value in values:
         key = get(value)
         key = key.lower() if isinstance(key, str) and not case_sensitive else key
-        found.setdefault((_hashable(key)), value)
+        found.setdefault(sign(settled(key)), value)
     return list(found.values())
-
-
-def _hashable(value: Any) -> Any:
-    return json.dumps(plain(value), sort_keys=True) if isinstance(value, (Mapping, *SEQUENCES)) else value
 
 
 def getter(attribute: Any) -> Callable[..., Any]:
@@ -72,11 +81,11 @@ def items(value: Any) -> list[Any]:
 
 
 def first(value: Any) -> Any:
-    return next(iter(value), "")
+    return next(iter(value)) if len(value) else absent("the first of nothing")
 
 
 def last(value: Any) -> Any:
-    return (value if isinstance(value, str) else list(value))[-1] if len(value) else ""
+    return (value if isinstance(value, str) else list(value))[-1] if len(value) else absent("the last of nothing")
 
 
 def join(value: Any, separator: Any = "", attribute: Any = None) -> str:
@@ -100,51 +109,22 @@ def sliced(value: Any, slices: int, fill: Any = None) -> list[list[Any]]:
     return columns
 
 
-def groupby(value: Any, attribute: Any, default: Any = None, case_sensitive: bool = False) -> list[Any]:
+def groupby(value: Any, attribute: Any, default: Any = None, case_sensitive: bool = False) -> list[Group]:
     """The values in groups of the same `attribute`: a list of its value and the group."""
-    groups: dict[Any, tuple[Any, list[Any]]] = {}
+    groups: dict[Any, Group] = {}
     get = getter(attribute)
     for each in value:
         key = get(each)
         key = default if isinstance(key, Undefined) and default is not None else settled(key)
-        sign = key.lower() if isinstance(key, str) and not case_sensitive else _hashable(key)
-        groups.setdefault(sign, (key, []))[1].append(each)
-    return [{"grouper": key, "list": found} for key, found in sorted(groups.values(), key=lambda group: group[0])]
+        same = key.lower() if isinstance(key, str) and not case_sensitive else sign(key)
+        groups.setdefault(same, Group(key, [])).list.append(each)
+    return [groups[key] for key in sorted(groups)]
 
 
 def total(values: Any, attribute: Any = None, start: Any = 0) -> Any:
     for value in _each(values, attribute):
         start = operators.calculate("+", start, value)
     return start
-
-
-def average(*values: Any, default: Any = REQUIRED) -> Any:
-    numbers = _flat(values)
-    if not numbers:
-        return fallback("average", None, default)
-    return total(numbers) / len(numbers)
-
-
-def median(*values: Any, default: Any = REQUIRED) -> Any:
-    numbers = sorted(_flat(values))
-    if not numbers:
-        return fallback("median", None, default)
-    middle = len(numbers) // 2
-    return numbers[middle] if len(numbers) % 2 else (numbers[middle - 1] + numbers[middle]) / 2
-
-
-def smallest(*values: Any, attribute: Any = None) -> Any:
-    return min(_flat(values), key=getter(attribute))
-
-
-def largest(*values: Any, attribute: Any = None) -> Any:
-    return max(_flat(values), key=getter(attribute))
-
-
-def _flat(values: tuple[Any, ...]) -> list[Any]:
-    if len(values) == 1 and isinstance(values[0], (Mapping, *SEQUENCES)):
-        return list(values[0])
-    return list(values)
 
 
 def contains(values: Any, value: Any) -> bool:
@@ -157,3 +137,73 @@ def counted(*args: int) -> range:
     if len(range(*args)) > 100_000:
         raise TemplateProblem("this `range` is too long", expected="at most 100,000 numbers", subject="range")
     return found
+
+
+def paired(*lists: Any) -> list[tuple[Any, ...]]:
+    """`zip`: the first of each list, then the second of each, as far as the shortest goes."""
+    for each in lists:
+        if not isinstance(each, (str, Mapping, *SEQUENCES)):
+            raise TypeError
+    return list(zip(*lists, strict=False))
+
+
+def flatten(value: Any, levels: int | None = None) -> list[Any]:
+    """The list with the lists in it laid out, `levels` deep or as deep as they go."""
+    if isinstance(value, str) or not isinstance(value, (Mapping, *SEQUENCES)):
+        raise TemplateProblem(f"`flatten` needs a list, not {kind(value)}", subject="flatten")
+    found: list[Any] = []
+    for item in value:
+        inner = isinstance(item, (Mapping, *SEQUENCES)) and (levels is None or levels >= 1)
+        found += flatten(item, None if levels is None else levels - 1) if inner else [item]
+    return found
+
+
+def shuffle(*values: Any, seed: Any = None) -> list[Any]:
+    """The values in another order: always the same for the same `seed`, without one another at each moment."""
+    if isinstance(values[0], (Mapping, *SEQUENCES)):
+        seed = values[1] if len(values) > 1 and seed is None else seed
+        values = tuple(values[0])
+    elif len(values) == 1:
+        raise TypeError
+    found = list(values)
+    (Random(seed) if seed else current().chance).shuffle(found)
+    return found
+
+
+def drawn(values: Any) -> Any:
+    """`random`: one of the values, another at each moment."""
+    return current().chance.choice(values) if len(values) else absent("one of nothing")
+
+
+def combine(*mappings: Any, recursive: bool = False) -> dict[Any, Any]:
+    """One mapping of several, later ones first; with `recursive` mappings inside them are combined, too."""
+    found: dict[Any, Any] = {}
+    for mapping in mappings:
+        if not isinstance(mapping, Mapping):
+            raise TemplateProblem(f"`combine` needs mappings, not {kind(mapping)}", subject="combine")
+        for key, value in mapping.items():
+            both = recursive and isinstance(value, Mapping) and isinstance(found.get(key), Mapping)
+            found[key] = combine(found[key], value, recursive=True) if both else value
+    if not mappings:
+        raise TypeError
+    return found
+
+
+def merge_response(response: Any) -> list[Any]:
+    """The answers of an action for several entities as one list; each says of which entity it is."""
+    if not isinstance(response, Mapping) or not all(isinstance(each, Mapping) for each in response.values()):
+        raise TemplateProblem("`merge_response` needs the answer of an action: a mapping by entity")
+    found: list[Any] = []
+    for entity, answer in response.items():
+        (key, only), *more = answer.items() or [("", None)]
+        if isinstance(only, list) and not more:
+            found += [_of(entity, each, value_key=key) if isinstance(each, Mapping) else each for each in only]
+        else:
+            found.append(_of(entity, answer))
+    return found
+
+
+def _of(entity: Any, answer: Mapping[Any, Any], **more: Any) -> dict[Any, Any]:
+    if "entity_id" in answer:
+        raise TemplateProblem("`merge_response` was given an answer that names an entity already")
+    return {**answer, "entity_id": entity, **more}

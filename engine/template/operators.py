@@ -9,24 +9,41 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from string import Formatter
+from time import struct_time
 from typing import Any
 
 from jinja2.runtime import LoopContext, Macro
 from jinja2.utils import Namespace
 
-from engine.template.budget import SEQUENCES, Missing, TemplateProblem, current, kind, settled, suggestion, text
+from engine.template import entities, sets, versions
+from engine.template.budget import (
+    SEQUENCES,
+    Listing,
+    Missing,
+    TemplateProblem,
+    current,
+    kind,
+    settled,
+    suggestion,
+    text,
+)
+from engine.template.macros import MacroFunction
+from engine.template.moments import alike, moment_in, with_zones, zoned
 
 Method = Callable[..., Any]
 
 _ABSENT: Any = object()
 _WIDE = re.compile(r"\d{4,}|\*")
+_WEEK = type(date(2000, 1, 1).isocalendar())
 _ATTRIBUTES: dict[type, frozenset[str]] = {
-    datetime: frozenset({"year", "month", "day", "hour", "minute", "second", "microsecond"}),
+    datetime: frozenset({"year", "month", "day", "hour", "minute", "second", "microsecond", "fold", "tzinfo"}),
     date: frozenset({"year", "month", "day"}),
-    time: frozenset({"hour", "minute", "second", "microsecond"}),
+    time: frozenset({"hour", "minute", "second", "microsecond", "fold", "tzinfo"}),
     timedelta: frozenset({"days", "seconds", "microseconds"}),
+    _WEEK: frozenset({"year", "week", "weekday"}),
+    struct_time: frozenset({"tm_year", "tm_mon", "tm_mday", "tm_hour", "tm_min", "tm_sec", "tm_wday", "tm_yday"}),
     LoopContext: frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length"})
     | frozenset({"previtem", "nextitem", "depth", "depth0"}),
 }
@@ -58,6 +75,8 @@ def item(value: Any, key: Any) -> Any:
 
 def _part(value: Any, key: str | int) -> Any:
     if isinstance(value, Mapping):
+        if (key in entities.TIMES or (key in entities.FOLLOWING and key not in value)) and entities.is_entity(value):
+            return entities.part_of(value, str(key))
         part = value.get(key, _ABSENT)
         return _ABSENT if callable(part) and not isinstance(part, Mapping) else part
     if isinstance(key, int):
@@ -65,9 +84,20 @@ def _part(value: Any, key: str | int) -> Any:
         return value[key] if inside else _ABSENT
     if key.startswith("_"):
         return _ABSENT
-    if isinstance(value, Namespace) or key in _ATTRIBUTES.get(type(value), ()):
+    if isinstance(value, Listing):
+        return value.part(key)
+    if isinstance(value, versions.Version):
+        return value.part(key) if key in versions.ATTRIBUTES else _ABSENT
+    if isinstance(value, str) and key in _ATTRIBUTES[datetime]:
+        value = moment_in(value)
+    if isinstance(value, Namespace) or key in _attributes(value):
         return getattr(value, key, _ABSENT)
     return _ABSENT
+
+
+def _attributes(value: Any) -> Iterable[str]:
+    fields: Iterable[str] = getattr(value, "_fields", ()) if isinstance(value, tuple) else ()
+    return fields or _ATTRIBUTES.get(type(value), ())
 
 
 def cut(value: Any, start: Any, stop: Any, step: Any) -> Any:
@@ -90,9 +120,10 @@ def calculate(sign: str, left: Any, right: Any) -> Any:
         _guard_repetition(left, right)
     elif sign == "%" and isinstance(left, str):
         return percent_format(left, right)
-    elif sign == "+" and isinstance(left, SEQUENCES) and isinstance(right, SEQUENCES):
-        meter.pay(len(left) + len(right))
-        return [*left, *right]
+    elif isinstance(left, SEQUENCES) and isinstance(right, SEQUENCES):
+        return _of_lists(sign, left, right)
+    if sign == "-":
+        left, right = alike(left, right)
     try:
         return meter.made(_SIGNS[sign](left, right))
     except TypeError:
@@ -108,6 +139,18 @@ _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "//": operator.floordiv,
     "%": operator.mod,
 }
+
+
+def _of_lists(sign: str, left: Any, right: Any) -> Any:
+    """Two lists as one; of two sets, `-` is what is only in the first."""
+    current().pay(len(left) + len(right))
+    if sign == "-" and isinstance(left, sets.Distinct) and isinstance(right, sets.Distinct):
+        return sets.distinct(sets.SETS["difference"](left, right))
+    if sign != "+":
+        remedy = "to take values out of a list, write `| difference(…)`" if sign == "-" else ""
+        raise TemplateProblem(f"`{sign}` cannot work on two lists", remedy=remedy)
+    both = [*left, *right]
+    return tuple(both) if type(left) is tuple and type(right) is tuple else both
 
 
 def _guard_repetition(left: Any, right: Any) -> None:
@@ -141,10 +184,13 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 def compare(left: Any, *rest: Any) -> bool:
     """A comparison as written: `left`, then a name of an operator and a value, as often as there are."""
+    absent = isinstance(left, Missing)
     left = settled(left)
     for sign, right in zip(rest[::2], rest[1::2], strict=True):
+        absent, alone = isinstance(right, Missing), absent != isinstance(right, Missing)
         right = settled(right)
-        if not _compare(sign, left, right):
+        unequal = alone and sign in ("eq", "ne")  # what is absent equals nothing else, not even empty text
+        if not (sign == "ne" if unequal else _compare(sign, left, right)):
             return False
         left = right
     return True
@@ -159,12 +205,18 @@ def _compare(sign: str, left: Any, right: Any) -> bool:
         elif isinstance(value, (str, range)):
             meter.pay(len(value) // 32)
     if isinstance(left, SEQUENCES) and isinstance(right, SEQUENCES):
-        left, right = list(left), list(right)
+        left, right = _comparable(left), _comparable(right)
+    left, right = with_zones(left, right) if sign in ("eq", "ne") else alike(left, right)
     try:
         return bool(_COMPARISONS[sign](left, right))
     except TypeError:
         remedy = "compare numbers with numbers: turn text into one with `| int` or `| float`"
         raise TemplateProblem(f"{kind(left)} cannot be compared with {kind(right)}", remedy=remedy) from None
+
+
+def _comparable(value: Any) -> Any:
+    """A set as itself, any other list as a list."""
+    return value if isinstance(value, sets.Distinct) else list(value)
 
 
 def joined(*parts: Any) -> str:
@@ -298,13 +350,21 @@ def date_text(value: Any, form: str) -> str:
     return result
 
 
-def moved(value: Any, **fields: int) -> Any:
+def moved(value: Any, **fields: Any) -> Any:
     """A date with some of its parts replaced, as in `now().replace(hour=9, minute=0)`."""
     allowed = _ATTRIBUTES[type(value)]
+    if not isinstance(fields.get("tzinfo"), (tzinfo, type(None))):
+        raise TemplateProblem("`tzinfo` needs a zone", expected="for example `now().tzinfo`")
     unknown = next((name for name in fields if name not in allowed), None)
     if unknown:
         raise TemplateProblem(f"`replace` of a date does not know `{unknown}`", remedy=suggestion(unknown, allowed))
     return value.replace(**fields)
+
+
+def _in_zone(value: datetime, zone: tzinfo | None = None) -> datetime:
+    if not isinstance(zone, (tzinfo, type(None))):
+        raise TypeError
+    return zoned(value).astimezone(zone or current().zone)
 
 
 def _same(kind_of: type, names: str) -> dict[str, Method]:
@@ -317,12 +377,27 @@ _TEXT_METHODS = """
     isdigit isalpha isalnum isnumeric isdecimal isspace isupper islower istitle
 """
 
+
+def _set_method(name: str) -> Method:
+    return lambda value, other: sets.distinct(sets.SETS[name](value, other))
+
+
+_DAY_METHODS = "isoformat weekday isoweekday toordinal ctime timetuple isocalendar"
+_ZONE_METHODS = "utcoffset dst tzname"
+
 METHODS: dict[type, dict[str, Method]] = {
     str: _same(str, _TEXT_METHODS)
     | {name: padded(getattr(str, name)) for name in ("center", "ljust", "rjust", "zfill")}
     | {"expandtabs": expand_tabs, "replace": replace, "join": join, "format": brace_format}
     | {"format_map": lambda form, values: brace_format(form, **dict(values))},
     list: {"index": lambda value, *rest: list(value).index(*rest), "count": lambda value, one: list(value).count(one)},
+    sets.Distinct: {
+        **{name: _set_method(name) for name in ("union", "difference", "symmetric_difference")},
+        "intersection": _set_method("intersect"),
+        "issubset": lambda value, other: not sets.SETS["difference"](value, other),
+        "issuperset": lambda value, other: not sets.SETS["difference"](other, value),
+        "isdisjoint": lambda value, other: not sets.SETS["intersect"](value, other),
+    },
     dict: {
         "get": lambda value, key, default=None: value.get(key, default),
         "items": lambda value: [(key, each) for key, each in value.items()],
@@ -331,10 +406,11 @@ METHODS: dict[type, dict[str, Method]] = {
     },
     float: _same(float, "is_integer"),
     int: {"is_integer": lambda value: True},
-    datetime: _same(datetime, "isoformat timestamp date time weekday isoweekday")
-    | {"strftime": date_text, "replace": moved, "isocalendar": lambda value: list(value.isocalendar())},
-    date: _same(date, "isoformat weekday isoweekday") | {"strftime": date_text, "replace": moved},
-    time: _same(time, "isoformat") | {"strftime": date_text, "replace": moved},
+    datetime: _same(datetime, f"date time timetz {_DAY_METHODS} {_ZONE_METHODS}")
+    | {"strftime": date_text, "replace": moved}
+    | {"timestamp": lambda value: zoned(value).timestamp(), "astimezone": _in_zone},
+    date: _same(date, _DAY_METHODS) | {"strftime": date_text, "replace": moved},
+    time: _same(time, f"isoformat {_ZONE_METHODS}") | {"strftime": date_text, "replace": moved},
     timedelta: _same(timedelta, "total_seconds"),
     LoopContext: _same(LoopContext, "cycle changed"),
 }
@@ -343,7 +419,8 @@ METHODS: dict[type, dict[str, Method]] = {
 def _methods(value: Any) -> dict[str, Method]:
     if isinstance(value, Mapping):
         return METHODS[dict]
-    return METHODS[list] if isinstance(value, SEQUENCES) else METHODS.get(type(value), {})
+    own = METHODS.get(type(value), {})
+    return own or (METHODS[list] if isinstance(value, SEQUENCES) else {})
 
 
 def call_method(value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -352,9 +429,11 @@ def call_method(value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         return value.settle()
     value = settled(value)
     meter = current()
-    if isinstance(value, Namespace) and isinstance(macro := _part(value, name), Macro):
+    if isinstance(value, Namespace) and isinstance(macro := _part(value, name), (Macro, MacroFunction)):
         return macro(*args, **kwargs)
     method = _methods(value).get(name)
+    if method is None and name in METHODS[datetime] and (moment := moment_in(value)) is not None:
+        value, method = moment, METHODS[datetime][name]
     if method is None:
         guess = suggestion(name, _methods(value))
         raise TemplateProblem(f"{kind(value)} has no function `{name}`", remedy=guess, subject=name)

@@ -11,14 +11,14 @@ from typing import Any
 
 from jinja2 import nodes, pass_context
 from jinja2.environment import Template as Compiled
-from jinja2.runtime import Context, LoopContext, Macro
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
 from engine.template import operators
 from engine.template.budget import Missing, TemplateProblem, current, text
-from engine.template.functions import FILTERS, FUNCTIONS, TESTS
+from engine.template.functions import CONSTANTS, FILTERS, FUNCTIONS, TESTS, may_be_called
 
 NODES_PER_TICK = 8
 
@@ -33,13 +33,40 @@ def chunks(template: Compiled) -> Iterable[str]:
     return template.root_render_func(_Names(SANDBOX, {}, "template", {}))
 
 
-def single_expression(tree: nodes.Template) -> nodes.Expr | None:
-    """The one expression that the template is, if it is one."""
-    if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output):
+def sole_values(tree: nodes.Template) -> list[nodes.Output]:
+    """What the template prints, if that is one value and nothing else, whichever branch of an `if` it takes.
+
+    Statements that print nothing may stand around it. Empty where it prints more than that, or nothing.
+    """
+    return _sole(tree.body) or []
+
+
+def _sole(body: list[nodes.Node]) -> list[nodes.Output] | None:
+    printing = [node for node in body if _prints(node)]
+    if len(printing) != 1:
+        return None if printing else []
+    node = printing[0]
+    if isinstance(node, nodes.Output):
+        parts = _parts(node)
+        return [node] if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) else None
+    if not isinstance(node, nodes.If):
         return None
-    parts = [part for part in tree.body[0].nodes if not (isinstance(part, nodes.TemplateData) and part.data.isspace())]
-    alone = len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData)
-    return parts[0] if alone else None
+    branches = [_sole(branch) for branch in (node.body, *(other.body for other in node.elif_), node.else_)]
+    return None if None in branches else [output for branch in branches for output in branch or ()]
+
+
+def _prints(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.Output):
+        return bool(_parts(node))
+    if isinstance(node, (nodes.Assign, nodes.AssignBlock, nodes.ExprStmt, nodes.Macro)):
+        return False
+    if isinstance(node, (nodes.For, nodes.If, nodes.With)):
+        return any(_prints(child) for child in node.iter_child_nodes() if isinstance(child, nodes.Stmt))
+    return not isinstance(node, (nodes.Break, nodes.Continue))
+
+
+def _parts(output: nodes.Output) -> list[nodes.Expr]:
+    return [part for part in output.nodes if not (isinstance(part, nodes.TemplateData) and not part.data.strip())]
 
 
 def chain(node: nodes.Node) -> tuple[nodes.Node, tuple[str | int, ...]]:
@@ -61,10 +88,9 @@ def is_key(value: object) -> bool:
 
 def _rewritten(tree: nodes.Template) -> nodes.Template:
     """The tree as Jinja shall compile it; the names of its added filters hold a space, so no template can use them."""
-    single = single_expression(tree)
-    if single is not None:
-        give = nodes.ExprStmt(_use("the result", single, single), lineno=single.lineno)
-        tree = nodes.Template([give], lineno=1)
+    for output in sole_values(tree):
+        (value,) = _parts(output)
+        output.nodes = [_use("the result", value, value)]
     tree = _Rewrite().visit(tree)
     tree.set_environment(SANDBOX)
     return tree
@@ -151,7 +177,9 @@ class _Names(Context):
         if key in self.vars:
             return self.vars[key]
         handed = current().context
-        return handed[key] if key in handed else FUNCTIONS.get(key, missing)
+        if key in handed:
+            return handed[key]
+        return FUNCTIONS[key] if key in FUNCTIONS else CONSTANTS.get(key, missing)
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -174,10 +202,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return operators.item(obj, argument)
 
     def is_safe_callable(self, obj: Any) -> bool:
-        if isinstance(obj, (Macro, LoopContext)):
-            return True
-        handed = current().context.values()
-        return any(obj is known for known in FUNCTIONS.values()) or any(obj is known for known in handed)
+        return may_be_called(obj)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         current().pay()
@@ -193,8 +218,9 @@ def _shown(context: Context, value: Any) -> str:
     return text(value)
 
 
-def _keep(value: Any) -> None:
+def _keep(value: Any) -> str:
     current().result = value
+    return ""
 
 
 SANDBOX = _Sandbox(

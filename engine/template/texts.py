@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import html
 import json
@@ -17,7 +16,7 @@ import re2  # type: ignore[import-untyped, unused-ignore]
 from jinja2 import filters
 
 from engine.template import operators
-from engine.template.budget import REQUIRED, SEQUENCES, TemplateProblem, current, plain, text
+from engine.template.budget import REQUIRED, SEQUENCES, TemplateProblem, current, kind, plain, text
 
 
 def wide(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,11 +65,18 @@ def _pieces(paragraph: str, width: int) -> Iterable[str]:
             yield word[start : start + width]
 
 
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th"}
+    | {"Æ": "ae", "Œ": "oe", "Ø": "o", "Đ": "d", "Ð": "d", "Ł": "l", "Þ": "th", "ẞ": "ss"}
+)
+
+
 def slugify(value: Any, separator: str = "_") -> str:
     """Small letters and digits, everything else one `separator`: `Käse & Wein` is `kase_wein`."""
-    flat = unicodedata.normalize("NFKD", text(value)).encode("ascii", "ignore").decode()
-    words = re.findall(r"[a-z0-9]+", flat.lower())
-    return operators.join(separator, words) or "unknown"
+    given = text(value)
+    flat = unicodedata.normalize("NFKD", html.unescape(given).translate(_LETTERS)).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=\d),(?=\d)", "", flat.lower()))
+    return operators.join(separator, words) or ("unknown" if given else "")
 
 
 def urlencoded(value: Any) -> str:
@@ -82,14 +88,6 @@ def urlencoded(value: Any) -> str:
 
 def striptags(value: str) -> str:
     return " ".join(html.unescape(re2.sub(r"<!--(?s:.*?)-->|<[^>]*>", "", value)).split())
-
-
-def encoded(value: str) -> str:
-    return base64.b64encode(value.encode()).decode()
-
-
-def decoded(value: str) -> str:
-    return base64.b64decode(value, validate=False).decode()
 
 
 def digest(algorithm: str) -> Callable[..., Any]:
@@ -118,36 +116,42 @@ def _states(pattern: str) -> int:
     return len(pattern) * min(1000, math.prod(max(1, int(count)) for count in counts))
 
 
-def regex_match(value: str, find: str = "", ignorecase: bool = False) -> bool:
+def regex_match(value: Any, find: str = "", ignorecase: bool = False) -> bool:
     """Whether the text begins with what the expression describes."""
+    value = text(value)
     return bool(_pattern(find, ignorecase, value).match(value))
 
 
-def regex_search(value: str, find: str = "", ignorecase: bool = False) -> bool:
+def regex_search(value: Any, find: str = "", ignorecase: bool = False) -> bool:
     """Whether the expression is found anywhere in the text."""
+    value = text(value)
     return bool(_pattern(find, ignorecase, value).search(value))
 
 
-def regex_findall(value: str, find: str = "", ignorecase: bool = False) -> list[Any]:
-    """All that the expression finds; with groups, a list of the groups."""
-    meter, found = current(), []
+def regex_findall(value: Any, find: str = "", ignorecase: bool = False) -> list[Any]:
+    """All that the expression finds; with groups, the groups of each."""
+    value, meter, found = text(value), current(), []
     for match in _pattern(find, ignorecase, value).finditer(value):
-        groups = match.groups()
-        part = match.group() if not groups else groups[0] if len(groups) == 1 else list(groups)
-        meter.pay(3 + sum(len(group or "") for group in (groups or (part,))) // 32)
+        groups = tuple(group or "" for group in match.groups())
+        part = match.group() if not groups else groups[0] if len(groups) == 1 else groups
+        meter.pay(3 + sum(len(group) for group in (groups or (part,))) // 32)
         found.append(part)
     return found
 
 
-def regex_findall_index(value: str, find: str = "", index: int = 0, ignorecase: bool = False) -> Any:
+def regex_findall_index(value: Any, find: str = "", index: int = 0, ignorecase: bool = False) -> Any:
     return regex_findall(value, find, ignorecase)[index]
 
 
-def regex_replace(value: str, find: str = "", replace: str = "", ignorecase: bool = False) -> str:
-    """The text with every find replaced; `\\1` stands for the first group."""
-    meter, parts, end, size = current(), [], 0, 0
+_STANDS_FOR = re.compile(r"\\(?:(\d{1,2})|g<(\w+)>|(.))", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+
+
+def regex_replace(value: Any = "", find: str = "", replace: str = "", ignorecase: bool = False) -> str:
+    """The text with every find replaced; `\\1` or `\\g<name>` stands for a group."""
+    value, meter, parts, end, size = text(value), current(), [], 0, 0
     for match in _pattern(find, ignorecase, value).finditer(value):
-        new = re.sub(r"\\(\d)", lambda digit, found=match: found.group(int(digit[1])) or "", replace)  # type: ignore[misc]
+        new = _STANDS_FOR.sub(lambda sign, found=match: _stood_for(sign, found), replace)  # type: ignore[misc]
         parts += [value[end : match.start()], new]
         size += len(parts[-1]) + len(parts[-2])
         meter.room(size)
@@ -156,24 +160,46 @@ def regex_replace(value: str, find: str = "", replace: str = "", ignorecase: boo
     return "".join([*parts, value[end:]])
 
 
+def _stood_for(sign: re.Match[str], match: Any) -> str:
+    number, name, other = sign.groups()
+    if other is not None:
+        return _ESCAPES.get(other, sign[0])
+    group = number or name
+    return match.group(int(group) if group.isdecimal() else group) or ""
+
+
 # JSON
 
 
-def to_json(value: Any, pretty_print: bool = False, sort_keys: bool = False, indent: int | None = None) -> str:
+def to_json(value: Any, ensure_ascii: bool = False, pretty_print: bool = False, sort_keys: bool = False) -> str:
+    """The value as JSON; without spaces, unless for people (`pretty_print`) or in ASCII only."""
     current().weigh(value)
-    spaces = 2 if pretty_print else None if indent is None else max(0, min(8, indent))
-    separators = None if spaces is not None else (",", ":")
-    return json.dumps(plain(value), ensure_ascii=False, sort_keys=sort_keys, indent=spaces, separators=separators)
+    layout: dict[str, Any] = {"indent": 2} if pretty_print else {"separators": None if ensure_ascii else (",", ":")}
+    return json.dumps(plain(value), ensure_ascii=ensure_ascii, sort_keys=sort_keys, **layout)
 
 
-def from_json(value: str, default: Any = REQUIRED) -> Any:
-    current().room(len(value))
+def tojson(value: Any, indent: int | None = None) -> str:
+    """The value as JSON that can stand in HTML, as Jinja makes it: keys in order, `<`, `>`, `&`, `'` as codes."""
+    current().weigh(value)
+    spaces = None if indent is None else max(0, min(8, indent))
+    shown = json.dumps(plain(value), sort_keys=True, indent=spaces)
+    for sign in "<>&'":
+        shown = shown.replace(sign, f"\\u{ord(sign):04x}")
+    return shown
+
+
+def from_json(value: Any, default: Any = REQUIRED) -> Any:
+    """The value that JSON text stands for."""
     try:
+        if not isinstance(value, (str, bytes)):
+            raise ValueError
+        current().room(len(value))
         found = json.loads(value, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         if default is not REQUIRED:
             return default
-        raise TemplateProblem("`from_json` was given text that is not JSON", subject="from_json") from None
+        given = "text that is not JSON" if isinstance(value, str) else kind(value)
+        raise TemplateProblem(f"`from_json` was given {given}", subject="from_json") from None
     current().weigh(found)
     return found
 

@@ -36,6 +36,7 @@ def test_templates_are_rendered_wherever_they_stand() -> None:
         ("{{ is_state_attr('sensor.x', 'unit', 'kg') }}", True),
         ("{{ has_value('sensor.x') }}", True),
         ("{{ has_value('sensor.y') }}", False),
+        ("{{ states.sensor.x.state }}", "5"),
     ],
 )
 def test_states_can_be_asked_for(template: str, value: Any) -> None:

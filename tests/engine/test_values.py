@@ -22,6 +22,8 @@ from engine.values import Json, duration, masked
         ({"minutes": 5}, 300),
         ({"hours": 1, "minutes": "30", "milliseconds": 500}, 5400.5),
         ({"days": 2}, 172800),
+        ("1 day, 2:00:00", 93_600),
+        ("2 days, 0:00:01.5", 172_801.5),
     ],
 )
 def test_a_duration_is_read_as_people_write_it(value: Json, seconds: float) -> None:

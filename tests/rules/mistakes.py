@@ -114,6 +114,7 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "secret_in_a_message": (10,),
     "send_missing_template": (10,),
     "start_misspelled": (4,),
+    "states_in_trigger": (4,),
     "status_errors": (5,),
     "status_in_words": (5,),
     "status_missing": (3,),

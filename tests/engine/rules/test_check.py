@@ -155,6 +155,7 @@ FIELDS = "trigger: job.entries, job: x, status: ERROR"
         ("trigger: job.entries, job: x, status: §EROR, above: 5", 'not-allowed "status" is the text "EROR"; did you'),
         ("trigger: job.entries, job: '{{ §trigger.id }}', status: ERROR, above: 5", "undefined-name `trigger` is not"),
         ("trigger: job.entries, job: '{{ §now() }}', status: ERROR, above: 5", "no-clock-here `now` cannot be asked"),
+        ("trigger: job.entries, job: '{{ §states(1) }}', status: ERROR, above: 5", "no-states-here `states` cannot be"),
         ("trigger: job.entries, job: x, status: §'{{ 1 }}', above: 5", 'wrong-value "status" cannot be used'),
     ],
 )

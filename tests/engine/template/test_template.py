@@ -59,13 +59,26 @@ def problem(source: str, context: Mapping[str, object] = TRIGGER, **more: Any) -
         ("{{ trigger.items[x - 5] }}", 1),
         ("{{ 'abc'[1:] }}", "bc"),
         ("{{ range(3) }}", [0, 1, 2]),
-        ("{{ now() }}", "2026-03-01T17:30:00+05:30"),
-        ("{{ timedelta(hours=26) }}", "26:00:00"),
+        ("{{ now() }}", "2026-03-01 17:30:00+05:30"),
+        ("{{ timedelta(hours=26) }}", "1 day, 2:00:00"),
         ("{{ 'a' if x > 9 }}", ""),
         ("n: {{ trigger.count }}", "n: 30"),
         ("{{ trigger.count }}{{ x }}", "305"),
-        ("{% set y = 1 %}{{ y }}", "1"),
-        ("{{ none }} {{ true }} {{ (1, 'a') }}", "None True [1, 'a']"),
+        ("{% set y = 1 %}\n{{ y }}\n", 1),
+        ("{% set n = namespace(y=0) %}{% for i in range(3) %} {% set n.y = n.y + i %} {% endfor %}{{ n.y }}", 3),
+        ("{% macro m() %}a{% endmacro %}{% do m() %}{{ x }}", 5),
+        ("{% if x > 3 %}{{ x }}{% elif x %}{{ 'a' }}{% else %} {{ none }} {% endif %}", 5),
+        ("{% if x > 9 %}{{ x }}{% endif %}", ""),
+        ("{% if x > 3 %}{{ x }}{% else %}none{% endif %}", "5"),
+        ("{% for i in [1] %}{{ i }}{% endfor %}", "1"),
+        ("{% filter upper %}{{ x }}{% endfilter %}", "5"),
+        ("{% set y %}{{ x }}{% endset %}{{ y }}", "5"),
+        (
+            "{{ none }} {{ true }} {{ (1, 'a') }} {{ set([2, 1]) }} {{ {'a': [none]} }}",
+            "None True (1, 'a') {1, 2} {'a': [None]}",
+        ),
+        ("{{ set([2, 1, 2]) }}", [1, 2]),
+        ("{{ [now(), (1, timedelta(hours=1))] }}", ["2026-03-01T17:30:00+05:30", [1, "1:00:00"]]),
         ("{# a word #}{{ x }}", 5),
         ("{# a word #}", ""),
     ],
@@ -219,17 +232,38 @@ def test_a_strict_template_can_ask_for_what_may_be_absent(source: str, value: ob
 def test_reads_are_the_free_names_with_their_places() -> None:
     source = "{% set y = 1 %}{% for i in trigger.rows %}{{ i.a ~ y }}{% endfor %}\n"
     source += "{{ now() }}{{ x.items() }} {{ a['b'][0].c }}"
-    template = Template.parse(source + "{{ o.p | default(1) }}{{ states('s') }}")
+    template = Template.parse(source + "{{ o.p | default(1) }}{{ timedelta() }}")
     assert template.reads == (
         Read("trigger.rows", 1, 28),
         Read("x", 2, 15),
         Read("a.b", 2, 31),
         Read("o.p", 2, 48, optional=True),
-        Read("states", 2, 70),
     )
-    assert template.names == {"trigger.rows", "x", "a.b", "o.p", "states"}
+    assert template.names == {"trigger.rows", "x", "a.b", "o.p"}
     template.render({}, now=NOW, zone=ZONE, strict=False)
     assert Template.parse(source + " ").names == {"trigger.rows", "x", "a.b"}
+
+
+@pytest.mark.parametrize(
+    ("source", "clock", "states"),
+    [
+        ("{{ 1 + now().hour }}", Read("now", 1, 8), None),
+        ("{{ x | relative_time }}", Read("relative_time", 1, 8), None),
+        ("a\n{{ [x] | map('time_since') }}", Read("time_since", 2, 15), None),
+        ("{{ as_timestamp(x) }} {{ timedelta(hours=1) }}", None, None),
+        ("{{ states.sensor.x.state }}", None, Read("states", 1, 4)),
+        ("{{ 'sensor.x' is has_value }}", None, Read("has_value", 1, 18)),
+        ("{{ x | selectattr('a') | reject('is_state', 'on') | list }}", None, Read("is_state", 1, 34)),
+        ("{% set states = 1 %}{{ states }}", None, None),
+        ("{{ 'states and now' }}", None, None),
+        ("{{ expand(x) if today_at('9:00') }}", Read("today_at", 1, 17), Read("expand", 1, 4)),
+    ],
+)
+def test_a_template_tells_where_it_asks_for_the_time_and_for_states(
+    source: str, clock: Read | None, states: Read | None
+) -> None:
+    template = Template.parse(source)
+    assert (template.asks_clock, template.asks_states) == (clock, states)
 
 
 def test_the_same_text_is_parsed_once() -> None:
