@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from engine.template.budget import SEQUENCES, Listing, TemplateProblem, current, kind
+from engine.template.budget import SEQUENCES, Listing, TemplateProblem, current, kind, settled
 from engine.template.moments import moment_in
 from engine.values import Json, State
 
@@ -74,10 +74,11 @@ def in_unit(state: Any, attributes: Mapping[str, Any]) -> str:
 
 
 def look_up(entity: Any) -> State | None:
-    """The entity of this name, or None where there is none."""
+    """The entity of this name, in capitals or not, or None where there is none."""
+    entity = settled(entity)
     if not isinstance(entity, str):
         raise TemplateProblem(f"an entity is named by text, not by {kind(entity)}", expected="such as `'sensor.x'`")
-    return standing().state(entity)
+    return standing().state(entity.lower())
 
 
 class Domain(Listing):
@@ -127,7 +128,7 @@ def _all_below(prefix: str) -> list[Any]:
 
 
 def _entity(name: str) -> dict[str, Json] | None:
-    if not _ENTITY.fullmatch(name):
+    if not _ENTITY.fullmatch(name.lower()):
         raise TemplateProblem(f"`{name}` cannot be the name of an entity", subject=name.partition(".")[2] or name)
     found = look_up(name)
     return as_mapping(found) if found else None

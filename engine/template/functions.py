@@ -7,9 +7,9 @@ A filter and a function of the same name are the same thing: `x | int` and `int(
 from __future__ import annotations
 
 import functools
-import html
 import math
 import operator
+import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -276,40 +276,46 @@ _OURS = {id(function) for function in FUNCTIONS.values()}
 ASK_THE_CLOCK = frozenset({"now", "relative_time", "time_since", "time_until", "today_at", "utcnow"})
 ASK_FOR_STATES = frozenset({"states", *entities.ASKING})
 
+
+def _of_text(function: Function) -> Function:
+    """A filter of text that takes any other value as the text that stands for it."""
+    return lambda value, *args, **kwargs: function(text(value), *args, **kwargs)
+
+
 _SHAPING: Table = {
     "attr": operators.item,
     "batch": lists.batch,
-    "capitalize": str.capitalize,
+    "capitalize": _of_text(str.capitalize),
     "center": texts.wide(str.center),
-    "e": html.escape,
-    "escape": html.escape,
-    "forceescape": html.escape,
+    "e": texts.escaped,
+    "escape": texts.escaped,
+    "forceescape": texts.escaped,
     "filesizeformat": filesize,
     "format": lambda form, *values, **named: operators.percent_format(form, named or values),
     "indent": texts.indent,
     "items": lists.items,
     "join": lists.join,
-    "lower": str.lower,
+    "lower": _of_text(str.lower),
     "map": mapped,
     "ord": ord,
     "pprint": text,
     "random": lists.drawn,
     "reject": chosen(False, False),
     "rejectattr": chosen(False, True),
-    "replace": operators.replace,
+    "replace": _of_text(operators.replace),
     "reverse": lists.reverse,
     "safe": text,
     "select": chosen(True, False),
     "selectattr": chosen(True, True),
     "slice": lists.sliced,
     "string": text,
-    "striptags": texts.striptags,
-    "title": filters.do_title,
+    "striptags": _of_text(texts.striptags),
+    "title": _of_text(filters.do_title),
     "tojson": texts.tojson,
-    "trim": str.strip,
+    "trim": _of_text(str.strip),
     "truncate": texts.truncate,
-    "upper": str.upper,
-    "wordcount": lambda value: len(value.split()),
+    "upper": _of_text(str.upper),
+    "wordcount": _of_text(lambda value: len(re.findall(r"\w+", value))),
     "wordwrap": texts.wordwrap,
 }
 _GROUPING: Table = {

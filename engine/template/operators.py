@@ -108,7 +108,7 @@ def cut(value: Any, start: Any, stop: Any, step: Any) -> Any:
     meter = current()
     part = slice(settled(start), settled(stop), settled(step))
     meter.pay(1 + len(value) // 32)
-    return meter.made(value[part] if isinstance(value, str) else list(value[part]))
+    return meter.made(value[part] if isinstance(value, (str, tuple)) else list(value[part]))
 
 
 def calculate(sign: str, left: Any, right: Any) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import markupsafe
 import re2  # type: ignore[import-untyped, unused-ignore]
 from jinja2 import filters
 
@@ -88,6 +89,11 @@ def urlencoded(value: Any) -> str:
 
 def striptags(value: str) -> str:
     return " ".join(html.unescape(re2.sub(r"<!--(?s:.*?)-->|<[^>]*>", "", value)).split())
+
+
+def escaped(value: Any) -> str:
+    """The text made safe for HTML."""
+    return str(markupsafe.escape(text(value)))
 
 
 def digest(algorithm: str) -> Callable[..., Any]:

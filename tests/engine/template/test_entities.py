@@ -54,6 +54,7 @@ def render(source: str, variables: dict[str, Any] | None = None, *, strict: bool
 EXAMPLES: list[tuple[str, object]] = [
     ("states('sensor.outside')", "21.5"),
     ("states('sensor.none')", "unknown"),
+    ("states('Sensor.Outside') ~ states.sensor.Outside.state", "21.521.5"),
     ("'sensor.outside' | states", "21.5"),
     ("states('sensor.outside', with_unit=true)", "21.5 °C"),
     ("states('counter.orders', rounded=true, with_unit=true)", "3"),

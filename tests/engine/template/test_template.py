@@ -183,7 +183,7 @@ def test_a_problem_says_what_and_where_and_names_what_is_near(
         ("{{ '%d' % 'a' }}", "the format and its values do not fit"),
         ("{{ '{} {}'.format(1) }}", "the format and its values do not fit"),
         ("{{ 'a'.center() }}", "`center` cannot be used in this way on text"),
-        ("{{ x | upper }}", "`upper` cannot be used with a number in this way"),
+        ("{{ x | truncate }}", "`truncate` cannot be used with a number in this way"),
         ("{{ now().replace(hours=1) }}", "`replace` of a date does not know `hours`; did you mean `hour`?"),
         ("{{ '((' | regex_search('((') }}", "not a regular expression that rules can use"),
         ("{{ {[1]: 2} }}", "the template cannot work with these values"),
