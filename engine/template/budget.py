@@ -50,6 +50,15 @@ class Listing(Sequence[Any]):
 SEQUENCES = (list, tuple, range, Listing)
 
 
+class Worded:
+    """A value of ours that stands for itself as text."""
+
+    __slots__ = ()
+
+
+_TEXTUAL = (bytes, date, time, timedelta, tzinfo, Worded)
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How much one render may use: characters of output, and ticks of loops, calls and work on data."""
@@ -256,13 +265,13 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, (int, float)):
         return _check_number(value)
-    if callable(value):
-        raise TemplateProblem("a function is not a value", remedy="to call it, write brackets after its name: `now()`")
-    if isinstance(value, SEQUENCES):
+    if isinstance(value, SEQUENCES) and not callable(value):
         return [_inside(item) for item in value]
     if isinstance(value, Mapping):
         return {text(key): _inside(item) for key, item in value.items()}
-    return str(value)
+    if isinstance(value, _TEXTUAL):
+        return str(value)
+    raise TemplateProblem("a function is not a value", remedy="to call it, write brackets after its name: `now()`")
 
 
 def _inside(value: Any) -> Any:

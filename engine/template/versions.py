@@ -6,7 +6,7 @@ import re
 from functools import total_ordering
 from typing import Any
 
-from engine.template.budget import TemplateProblem
+from engine.template.budget import TemplateProblem, Worded
 
 _SHAPE = re.compile(r"[vV]?(\d{1,9}(?:\.\d{1,9}){0,9})(?:[.+_-]?(dev|alpha|beta|rc|a|b)[.-]?(\d{0,9}))?(?:[+-][\w.]*)?")
 _STAGES = {"dev": 0, "a": 1, "alpha": 1, "b": 2, "beta": 2, "rc": 3, None: 4}
@@ -17,7 +17,7 @@ ATTRIBUTES = frozenset(
 
 
 @total_ordering
-class Version:
+class Version(Worded):
     """A version as text that compares by its numbers, then by its stage: dev, alpha, beta, rc, release."""
 
     __slots__ = ("_stage", "numbers", "string")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -410,3 +413,36 @@ def test_what_a_function_cannot_do_is_a_problem(source: str) -> None:
     with pytest.raises(TemplateProblem) as caught:
         render("{{ " + source + " }}")
     assert "Error" not in str(caught.value)
+
+
+_ANYTHING = [
+    "0", "-3", "2.5", "99999999", "inf", "true", "none", "''", "'a b'", "'5'", "'>I'", "'%H:%M'", "'sensor.x'",
+    "'2026-03-01 10:00'", "[]", "[3, 'a', none]", "[1, 2]", "[[1], [2]]", "(1, 2)", "set([1])", "{}", "d", "rows",
+    "now()", "now().date()", "now().time()", "timedelta(hours=1)", "range(5)", "states", "states.sensor", "missing",
+    "missing.x", "sqrt", "version('1.2')", "('0F' | from_hex)", "now().tzinfo", "namespace(a=1)",
+    "inf - inf", "'x' * 3000", "'[' * 300",
+]  # fmt: skip
+
+
+def test_any_function_given_anything_gives_plain_data_or_a_problem() -> None:
+    seed = int(os.environ.get("FUZZ_SEED", "20260301"))
+    count = int(os.environ.get("FUZZ_COUNT", "4000"))
+    print(f"seed {seed}, {count} templates")
+    chance, named = random.Random(seed), [name for name in FUNCTIONS if name.isidentifier()]
+    for _ in range(count):
+        shape = chance.choice(
+            ["{f}({a})", "{x} | {g}({a})", "{x} is {t}({a})", "{x} | map('{g}', {a}) | list", "({x}).{m}({a})"]
+        )
+        source = shape.format(
+            f=chance.choice(named),
+            g=chance.choice([name for name in FILTERS if name.isidentifier()]),
+            t=chance.choice([name for name in TESTS if name.isidentifier()]),
+            m=chance.choice([name for methods in METHODS.values() for name in methods]),
+            x=chance.choice(_ANYTHING),
+            a=", ".join(chance.choices(_ANYTHING, k=chance.randint(0, 3))),
+        )
+        try:
+            json.dumps(render("{{ " + source + " }}"), allow_nan=False)
+            render("x{{ " + source + " }}")
+        except TemplateProblem as problem:
+            assert problem.message  # noqa: PT017

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.template import Budget, Read, Template, TemplateProblem, is_template
+from engine.values import State
 from tests.engine.template.hostile_templates import ESCAPES, EXHAUSTION, HANDED, NAMED
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -437,6 +438,38 @@ _WORDS = [
     ".format(",
     "'é'",
     "😀",
+    "states",
+    "states(",
+    ".sensor",
+    ".state",
+    "'sensor.x'",
+    "is_state(",
+    "expand(",
+    "set(",
+    "tuple(",
+    "union(",
+    "combine(",
+    "flatten",
+    "zip(",
+    "shuffle",
+    "random",
+    "apply(",
+    "as_function",
+    "pack(",
+    "'>I'",
+    "from_hex",
+    "version",
+    "remap(",
+    "log",
+    "inf",
+    "as_datetime",
+    "as_timedelta",
+    "timedelta(",
+    ".isocalendar()",
+    ".tzinfo",
+    "groupby(",
+    "first",
+    "typeof",
 ]
 
 
@@ -449,11 +482,24 @@ def test_random_templates_give_plain_data_or_a_problem() -> None:
         words = chance.choices(_WORDS, k=chance.randint(1, 14))
         source = " ".join(words) if chance.random() < 0.3 else "{{ " + " ".join(words) + " }}"
         try:
-            found = render(source, HANDED, strict=chance.random() < 0.5)
+            found = render(source, HANDED, strict=chance.random() < 0.5, view=SMALL_HOUSE)
         except TemplateProblem as problem:
             assert problem.message  # noqa: PT017
             continue
         assert _is_plain(found), source
+
+
+class _SmallHouse:
+    """A view in which there is one entity."""
+
+    def state(self, entity: str) -> State | None:
+        return State("sensor.x", "5", {"a": [1]}, NOW, NOW) if entity == "sensor.x" else None
+
+    def entities(self, prefix: str) -> list[State]:
+        return [State("sensor.x", "5", {"a": [1]}, NOW, NOW)] if "sensor.x".startswith(prefix) else []
+
+
+SMALL_HOUSE = _SmallHouse()
 
 
 def _is_plain(value: object) -> bool:
