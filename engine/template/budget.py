@@ -6,8 +6,7 @@ can take time or memory out of proportion to its budget, whatever it was handed 
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -29,19 +28,27 @@ TEXT_PER_TICK = 32
 REQUIRED: Any = object()
 
 
-class Listing(Sequence[Any]):
-    """A list that is made when it is first looked into; a part of it can be had by name without."""
+class Listing:
+    """A list that is made when it is first looked into; a part of it can be had by name without.
 
-    @abstractmethod
+    It is no `Sequence`, for a question whether a value is one of those takes long.
+    """
+
+    __slots__ = ()
+
     def entries(self) -> list[Any]:
         """What is in it."""
+        raise NotImplementedError
 
-    @abstractmethod
     def part(self, key: str) -> Any:
         """The part of this name."""
+        raise NotImplementedError
 
     def __len__(self) -> int:
         return len(self.entries())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.entries())
 
     def __getitem__(self, key: Any) -> Any:
         return self.entries()[key]

@@ -84,6 +84,8 @@ def look_up(entity: Any) -> State | None:
 class Domain(Listing):
     """All entities of a domain, `states.sensor`; one of them is `states.sensor.kitchen`."""
 
+    __slots__ = ("_name",)
+
     def __init__(self, name: str) -> None:
         self._name = name
 
@@ -96,6 +98,8 @@ class Domain(Listing):
 
 class AllStates(Listing):
     """All entities, `states`; called with a name, the state of one."""
+
+    __slots__ = ()
 
     def entries(self) -> list[Any]:
         return _all_below("")
