@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.records import EntityRecord
-from engine.states import Snapshot, States
+from engine.states import Overlay, Snapshot, States
 from engine.template import Template
 from engine.template.elsewhere import ELSEWHERE
 from engine.template.functions import CONSTANTS, FILTERS, FUNCTIONS, TESTS
@@ -41,7 +41,7 @@ NAMED = _SECTION.split()
 GIVEN_BY_THE_RUN = {"this"}
 
 
-def entities() -> States:
+def entities() -> Overlay:
     since = NOW - timedelta(hours=5)
     attributes: dict[str, dict[str, Any]] = {
         "sensor.failed_imports": {"unit_of_measurement": "entries", "friendly_name": "Failed imports"},
@@ -49,7 +49,8 @@ def entities() -> States:
     }
     rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| (\w+) \|", PAGE, re.MULTILINE)
     assert len(rows) == 4
-    return States(EntityRecord(name, state, attributes.get(name, {}), since, since) for name, state in rows)
+    records = (EntityRecord(name, state, attributes.get(name, {}), since, since) for name, state in rows)
+    return Overlay(States(records))
 
 
 def render(source: str) -> Any:

@@ -25,6 +25,7 @@ from engine.values import Json
 
 __all__ = ["DEFAULT", "Budget", "Read", "Standing", "Template", "TemplateProblem", "is_template"]
 
+
 def is_template(source: str) -> bool:
     """Whether a text of a rule is a template and not just text."""
     return "{{" in source or "{%" in source or "{#" in source

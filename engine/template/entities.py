@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from engine.template.budget import SEQUENCES, Listing, TemplateProblem, current, kind, settled
 from engine.template.moments import moment_in
-from engine.values import Json, State
+from engine.values import Json, State, state_object
 
 _NOTHING = ("unknown", "unavailable")
 _DOMAIN = re.compile(r"(?!_)(?!.*__)[a-z0-9_]+(?<!_)")
@@ -37,17 +37,6 @@ def standing() -> Standing:
         raise TemplateProblem("how entities stand cannot be asked here", remedy="write a fixed value")
     current().pay()
     return view
-
-
-def as_mapping(state: State) -> dict[str, Json]:
-    """The entity as a mapping of plain data."""
-    return {
-        "entity_id": state.entity,
-        "state": state.state,
-        "attributes": dict(state.attributes),
-        "last_changed": state.changed.isoformat(),
-        "last_updated": state.updated.isoformat(),
-    }
 
 
 def is_entity(value: Mapping[Any, Any]) -> bool:
@@ -127,15 +116,15 @@ def _all_below(prefix: str) -> list[Any]:
     if prefix not in meter.listed:
         found = standing().entities(prefix)
         meter.pay(len(found))
-        meter.listed[prefix] = [as_mapping(state) for state in found]
+        meter.listed[prefix] = [state_object(state) for state in found]
     return meter.listed[prefix]
 
 
-def _entity(name: str) -> dict[str, Json] | None:
+def _entity(name: str) -> Json:
     if not _ENTITY.fullmatch(name.lower()):
         raise TemplateProblem(f"`{name}` cannot be the name of an entity", subject=name.partition(".")[2] or name)
     found = look_up(name)
-    return as_mapping(found) if found else None
+    return state_object(found)
 
 
 def state_attr(entity: Any, name: Any) -> Json:
@@ -173,7 +162,7 @@ def expand(*entities: Any) -> list[Any]:
         one = search.pop()
         if isinstance(one, str):
             state = standing().state(one)
-            one = as_mapping(state) if state else None
+            one = state_object(state)
         if isinstance(one, Mapping) and is_entity(one):
             members = _members(one)
             if members is not None:
