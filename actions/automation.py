@@ -30,6 +30,14 @@ class TurnOn(OfRules):
             "entity_id: automation.import_errors\n",
             gives=[{"rule": "automation.import_errors", "on": True, "stops": True}],
         ),
+        Example(
+            "Two rules",
+            "entity_id: [automation.import_errors, automation.reminders]\n",
+            gives=[
+                {"rule": "automation.import_errors", "on": True, "stops": True},
+                {"rule": "automation.reminders", "on": True, "stops": True},
+            ],
+        ),
     )
 
     def plan(self, view: View) -> list[Plan]:
@@ -46,6 +54,11 @@ class TurnOff(OfRules):
             "Leave the imports alone",
             "entity_id: automation.import_errors\nstop_actions: false\n",
             gives=[{"rule": "automation.import_errors", "on": False, "stops": False}],
+        ),
+        Example(
+            "Stop reminding, at once",
+            "entity_id: automation.reminders\n",
+            gives=[{"rule": "automation.reminders", "on": False, "stops": True}],
         ),
     )
 
@@ -64,6 +77,12 @@ class Toggle(OfRules):
             known={"automation.import_errors": "off"},
             gives=[{"rule": "automation.import_errors", "on": True, "stops": True}],
         ),
+        Example(
+            "A rule that is on",
+            "entity_id: automation.import_errors\n",
+            known={"automation.import_errors": "on"},
+            gives=[{"rule": "automation.import_errors", "on": False, "stops": True}],
+        ),
     )
 
     def plan(self, view: View) -> list[Plan]:
@@ -81,6 +100,11 @@ class Trigger(OfRules):
             "Look after the imports now, if it is the time for it",
             "entity_id: automation.import_errors\nskip_condition: false\n",
             gives=[{"name": "automation.import_errors", "variables": {}, "waits": True, "skip_conditions": False}],
+        ),
+        Example(
+            "Remind everybody now, whatever its conditions say",
+            "entity_id: automation.reminders\n",
+            gives=[{"name": "automation.reminders", "variables": {}, "waits": True, "skip_conditions": True}],
         ),
     )
 

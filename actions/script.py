@@ -34,6 +34,14 @@ class TurnOn(OfScripts):
             "entity_id: script.greet\nvariables: {who: Anna}\n",
             gives=[{"name": "script.greet", "variables": {"who": "Anna"}, "waits": False, "skip_conditions": True}],
         ),
+        Example(
+            "Two scripts, without more words",
+            "entity_id: [script.greet, script.note]\n",
+            gives=[
+                {"name": "script.greet", "variables": {}, "waits": False, "skip_conditions": True},
+                {"name": "script.note", "variables": {}, "waits": False, "skip_conditions": True},
+            ],
+        ),
     )
 
     def plan(self, view: View) -> list[Plan]:
@@ -50,6 +58,14 @@ class TurnOff(OfScripts):
             "entity_id: script.greet\n",
             gives=[{"rule": "script.greet", "on": False, "stops": True}],
         ),
+        Example(
+            "Two scripts",
+            "entity_id: [script.greet, script.note]\n",
+            gives=[
+                {"rule": "script.greet", "on": False, "stops": True},
+                {"rule": "script.note", "on": False, "stops": True},
+            ],
+        ),
     )
 
     def plan(self, view: View) -> list[Plan]:
@@ -65,6 +81,12 @@ class Toggle(OfScripts):
             "A script that does not run",
             "entity_id: script.greet\n",
             gives=[{"name": "script.greet", "variables": {}, "waits": False, "skip_conditions": True}],
+        ),
+        Example(
+            "A script that runs",
+            "entity_id: script.greet\n",
+            known={"script.greet": "on"},
+            gives=[{"rule": "script.greet", "on": False, "stops": True}],
         ),
     )
 
