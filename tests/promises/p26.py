@@ -15,6 +15,8 @@ from random import Random
 
 from engine.journal import file
 from engine.journal.file import Migration
+from engine.journal.rows import EPOCH, form_of
+from engine.records import SeenRecord
 from tests.acceptance.process import ROOT
 from tests.promises.figure import Figure, Stopwatch, new_seed
 
@@ -74,11 +76,13 @@ def run(long: bool, *, defended: bool = True) -> Figure:
 
 
 def _make(path: Path) -> None:
-    """A state of the first version with rows in it."""
+    """A state of the newest version with rows in it."""
+    form = form_of(SeenRecord)
+    rows = [form.encode(SeenRecord("s", f"{number:06}", EPOCH)) for number in range(ROWS)]
     file.create(path)
     with closing(file.bring_up_to_date(path)) as connection:
         connection.execute("BEGIN")
-        connection.executemany("INSERT INTO seen VALUES ('s', ?, 1)", [(f"{n:06}",) for n in range(ROWS)])
+        connection.executemany(form.put_sql, rows)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
