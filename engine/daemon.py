@@ -22,10 +22,9 @@ from engine.journal.sqlite import SqliteJournal
 from engine.log import Log
 from engine.notify import notifiers
 from engine.plugin import Connection, Tools
-from engine.problem import Problem, ProblemError
+from engine.problem import ProblemError
 from engine.readiness import Readiness
 from engine.records import ProgramRecord
-from engine.remedies import REMEDIES
 from engine.rules.book import RuleFile, newest_change, read_tree
 from engine.rules.known import Known
 from engine.rules.model import Program
@@ -80,9 +79,16 @@ class Daemon:
         self.reload()
 
     async def serve(self) -> None:
-        """Runs until stopped. Raises ProblemError when it cannot start, with what to mend."""
+        """Runs until stopped. Raises ProblemError when it cannot start or go on, with what to mend."""
+        try:
+            await self._serve()
+        except JournalError as error:
+            raise ProblemError(error.problem()) from None
+
+    async def _serve(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            journal = await self._journal(stack)
+            journal = SqliteJournal.open(self.settings.state_file, owner="rulewheel run")
+            stack.push_async_callback(journal.close)
             await self._open_connections(stack)
             alarm = SchedulerAlarm()
             stack.callback(alarm.close)
@@ -119,15 +125,6 @@ class Daemon:
 
     def _rebuilt(self, record: ProgramRecord) -> Program:
         return program_from_record(record, self.settings.registry)
-
-    async def _journal(self, stack: contextlib.AsyncExitStack) -> SqliteJournal:
-        try:
-            journal = SqliteJournal.open(self.settings.state_file, owner="rulewheel run")
-        except JournalError as error:
-            remedy = REMEDIES.get(error.code, "look at state: in the settings")
-            raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
-        stack.push_async_callback(journal.close)
-        return journal
 
     async def _open_connections(self, stack: contextlib.AsyncExitStack) -> None:
         registry = self.settings.registry.connections

@@ -192,15 +192,10 @@ def _leave(state: Path, job: str) -> None:
 
     clock = SystemClock()
     record = CommandRecord(SystemIds(clock).row_id(), "watch-job", {"job": job}, clock.now())
-    remedy = "look at state: in the settings, and at the owner of that folder"
     try:
         asyncio.run(leave_command(state, record))
     except JournalError as error:
-        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
-    except OSError as fault:
-        raise ProblemError(
-            Problem("cannot-open", f"{state} cannot be written: {fault.strerror}", remedy=remedy)
-        ) from None
+        raise ProblemError(error.problem()) from None
 
 
 COMMANDS = (simulate, watch_job)

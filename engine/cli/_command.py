@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.problem import Problem, ProblemError
+from engine.problem import ProblemError
 from engine.values import Json
 
 if TYPE_CHECKING:
@@ -35,17 +35,11 @@ def leave_switch(settings: Settings, kind: str, instead_of: str) -> None:
 def _write(settings: Settings, record: CommandRecord, instead_of: str = "") -> None:
     from engine.journal.api import JournalError
     from engine.journal.sqlite import leave_command
-    from engine.remedies import REMEDIES
 
-    remedy = "look at state: in the settings, and at the owner of that folder"
     try:
         asyncio.run(leave_command(settings.state_file, record, instead_of))
     except JournalError as error:
-        found = REMEDIES.get(error.code, remedy)
-        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=found)) from None
-    except OSError as fault:
-        found = f"{settings.state_file} cannot be written: {fault.strerror}"
-        raise ProblemError(Problem("cannot-open", found, remedy=remedy)) from None
+        raise ProblemError(error.problem()) from None
 
 
 def tell_when(settings: Settings) -> None:

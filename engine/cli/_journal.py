@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from engine.problem import Problem, ProblemError
+from engine.problem import ProblemError
 
 if TYPE_CHECKING:
     from engine.journal.sqlite import SqliteJournal
@@ -19,7 +19,6 @@ def looked(settings: Settings, question: Callable[[SqliteJournal], Awaitable[R]]
     """What a look at the journal gives. Raises ProblemError when it cannot be read."""
     from engine.journal.api import JournalError
     from engine.journal.sqlite import SqliteJournal
-    from engine.remedies import REMEDIES
 
     async def look() -> R:
         journal = SqliteJournal.look(settings.state_file)
@@ -31,5 +30,4 @@ def looked(settings: Settings, question: Callable[[SqliteJournal], Awaitable[R]]
     try:
         return asyncio.run(look())
     except JournalError as error:
-        remedy = REMEDIES.get(error.code, "")
-        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
+        raise ProblemError(error.problem()) from None

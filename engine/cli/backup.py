@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from engine.cli._settings import settings_at, settings_option
-from engine.problem import Problem, ProblemError
+from engine.problem import ProblemError
 
 
 @click.command(
@@ -34,8 +34,8 @@ def command(file: Path, settings_path: Path | None) -> None:
     try:
         size = back_up(settings.state_file, file, key.read_bytes() if key.exists() else None, SystemClock().now())
     except JournalError as error:
-        remedy = "look at state: in the settings" if error.code == "cannot-open" else ""
-        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
+        remedy = f"look at state: in {settings.file}, or name other settings" if error.code == "no-state" else ""
+        raise ProblemError(error.problem(remedy)) from None
     click.echo(
         f"Written and found sound: {file} ({size / 1024**2:,.1f} MB). To go back to it: rulewheel restore {file}"
     )

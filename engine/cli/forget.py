@@ -62,4 +62,4 @@ def _forget(settings: Settings, number: str) -> Mapping[str, int]:
         return asyncio.run(forget())
     except JournalError as error:
         remedy = "stop the daemon for this, and start it again afterwards" if error.code == "owned" else ""
-        raise ProblemError(Problem(error.code, str(error).rstrip("."), remedy=remedy)) from None
+        raise ProblemError(error.problem(remedy)) from None

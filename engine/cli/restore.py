@@ -7,22 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli._repeats import tell_repeats
 from engine.cli._settings import settings_at, settings_option
-from engine.cli._shown import columns, counted, moment
+from engine.cli._shown import moment
 from engine.problem import Problem, ProblemError
-from engine.values import masked
 
 if TYPE_CHECKING:
     from engine.journal.backup import Restored
-    from engine.records import EffectRecord
     from engine.settings import Settings
 
-MEANS = {
-    "queued": "not sent when the backup was made; may have been sent since",
-    "waiting": "waited to be tried again; may have been sent since",
-    "intent": "was being sent; it will be unsure",
-    "unsure": "nobody knew whether it arrived",
-}
+NO_BACKUP = "name a file that `rulewheel backup` wrote"
+REMEDIES = {"not-a-state": NO_BACKUP, "no-backup": NO_BACKUP, "state-damaged": "restore another backup"}
 
 
 @click.command(
@@ -52,7 +47,7 @@ def command(file: Path, replace: bool, settings_path: Path | None) -> None:
         if restored.backup.key is not None:
             _put_key(settings, restored.backup.key)
     except JournalError as error:
-        raise ProblemError(Problem(error.code, str(error).rstrip("."))) from None
+        raise ProblemError(error.problem(REMEDIES.get(error.code, ""))) from None
     _tell(settings, restored)
 
 
@@ -71,15 +66,5 @@ def _tell(settings: Settings, restored: Restored) -> None:
     click.echo(f"Restored{f', as of {moment(made, settings.zone)}' if made else ''}. Sending is stopped.")
     if restored.aside is not None:
         click.echo(f"The state that was there is kept: {restored.aside}")
-    if restored.runs:
-        click.echo(f"{counted(restored.runs, 'run')} had not ended, and will go on: what they did since is not known.")
-    if restored.open:
-        click.echo("These may reach somebody twice once sending goes on:\n")
-        columns(("made", "rule", "to", "op_id", "what is known"), [_row(each, settings) for each in restored.open])
-        click.echo("")
+    tell_repeats(restored.repeats, settings.zone)
     click.echo("Start the daemon with `rulewheel run`, look around, and then: rulewheel resume-sending")
-
-
-def _row(send: EffectRecord, settings: Settings) -> tuple[str, ...]:
-    to = masked(send.recipient) if send.recipient else send.connection
-    return moment(send.created, settings.zone), send.rule, to, send.op_id, MEANS[send.state]

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from engine.problem import Problem
 from engine.records import (
     Changes,
     CommandRecord,
@@ -28,6 +29,7 @@ from engine.records import (
     StepRecord,
     WaitRecord,
 )
+from engine.remedies import REMEDIES
 
 R = TypeVar("R")
 
@@ -171,6 +173,10 @@ class JournalError(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+    def problem(self, remedy: str = "") -> Problem:
+        """The error for people, with what to do about it: `remedy`, or what is always done about its code."""
+        return Problem(self.code, str(self).rstrip("."), remedy=remedy or REMEDIES.get(self.code, ""))
 
 
 def proof(now: datetime) -> Changes:

@@ -11,16 +11,22 @@ import sqlite3
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from engine.journal import file
 from engine.journal.api import JournalError
 from engine.journal.owner import Owner
 from engine.journal.rows import form_of, from_micros, to_micros
-from engine.records import EffectRecord, EntityRecord
+from engine.records import DueRecord, EffectRecord, EntityRecord, EventRecord, MemoryRecord, RunRecord
 
 SENDING = "rulewheel.sending"
-OPEN = ("queued", "waiting", "intent", "unsure")
+SHOWN = 200
+"""Rows of each kind that are read; there may be a million."""
+R = TypeVar("R")
+OPEN_SENDS = "state IN ('queued', 'waiting', 'intent', 'unsure') AND NOT reads"
+OPEN_RUNS = "state IN ('queued', 'running')"
+FIRST_RUNS = f"SELECT id FROM run WHERE {OPEN_RUNS} ORDER BY rowid LIMIT {SHOWN}"
+OPEN_JOBS = "entity LIKE 'job.%' AND state NOT IN ('finished', 'gone', 'stalled')"
 
 
 class Backup(NamedTuple):
@@ -30,26 +36,48 @@ class Backup(NamedTuple):
     key: bytes | None
 
 
+class Some(NamedTuple, Generic[R]):
+    """The first rows of many, in the order in which they were made, and how many there are."""
+
+    rows: list[R]
+    total: int
+
+
+class Repeats(NamedTuple):
+    """What was under way when the backup was made, and may happen a second time; `late` are schedules due since."""
+
+    sends: Some[EffectRecord]
+    runs: Some[RunRecord]
+    waits: Some[DueRecord]
+    events: Some[EventRecord]
+    holds: Some[DueRecord]
+    late: Some[DueRecord]
+    jobs: Some[EntityRecord]
+    watches: Some[MemoryRecord]
+
+
 class Restored(NamedTuple):
-    """What came back: the backup, the effects that were open in it, and where the state before it lies now."""
+    """What came back: the backup, what may repeat, and where the state before it lies now."""
 
     backup: Backup
-    open: list[EffectRecord]
-    runs: int
+    repeats: Repeats
     aside: Path | None
 
 
 def back_up(state: Path, target: Path, key: bytes | None, now: datetime) -> int:
     """Writes a backup to a new file, readable by its owner only, and looks that it is sound; gives its bytes.
 
-    Raises JournalError: "exists" when there is such a file, "cannot-open", or what the disk says.
+    Raises JournalError: "no-state" where none is, "exists" when there is such a file already, or what the disk says.
     """
     if not target.parent.is_dir():
         raise JournalError("cannot-write", f"There is no folder {target.parent}.")
     if target.exists():
         raise JournalError("exists", f"There is a file {target} already. Name a new one: no backup is overwritten.")
     draft = _draft(target)
+    if not state.exists():
+        raise JournalError("no-state", f"There is no state file to back up: {state} is not there.")
     try:
+        file.version(state)
         _copy(state, draft)
         with closing(file.connect(draft)) as copy:
             copy.execute("PRAGMA journal_mode = DELETE")
@@ -100,17 +128,17 @@ def _restore(backup: Path, state: Path, now: datetime, *, replace: bool) -> Rest
     draft = _draft(state)
     try:
         _copy(backup, draft)
-        found, effects, runs = _prepared(draft, backup, now)
+        found, repeats = _prepared(draft, backup, now)
         aside = _moved_aside(state, now) if is_there else None
         draft.rename(state)
         _synced(state.parent)
     finally:
         _remove(draft)
-    return Restored(found, effects, runs, aside)
+    return Restored(found, repeats, aside)
 
 
-def _prepared(draft: Path, backup: Path, now: datetime) -> tuple[Backup, list[EffectRecord], int]:
-    """Makes the copy a state of this version in which sending is stopped, and reads what is open in it."""
+def _prepared(draft: Path, backup: Path, now: datetime) -> tuple[Backup, Repeats]:
+    """Makes the copy a state of this version in which sending is stopped, and reads what is under way in it."""
     with closing(file.connect(draft)) as copy:
         _must_be_sound(copy, backup)
         found = _said(copy)
@@ -119,11 +147,10 @@ def _prepared(draft: Path, backup: Path, now: datetime) -> tuple[Backup, list[Ef
         form = form_of(EntityRecord)
         why = {"reason": "restored from a backup"}
         copy.execute(form.put_sql, form.encode(EntityRecord(SENDING, "stopped", why, now, now)))
-        effects = _open_effects(copy)
-        runs = copy.execute("SELECT count(*) FROM run WHERE state IN ('queued', 'running')").fetchone()[0]
+        repeats = _repeats(copy, now)
         copy.execute("PRAGMA journal_mode = DELETE")
     _synced(draft)
-    return found, effects, runs
+    return found, repeats
 
 
 def _said(copy: sqlite3.Connection) -> Backup:
@@ -133,11 +160,24 @@ def _said(copy: sqlite3.Connection) -> Backup:
     return Backup(from_micros(made), key)
 
 
-def _open_effects(copy: sqlite3.Connection) -> list[EffectRecord]:
-    form = form_of(EffectRecord)
-    marks = ", ".join("?" * len(OPEN))
-    sql = f"SELECT {form.select} FROM effect WHERE state IN ({marks}) AND NOT reads ORDER BY rowid"
-    return [form.decode(row) for row in copy.execute(sql, OPEN)]
+def _repeats(copy: sqlite3.Connection, now: datetime) -> Repeats:
+    return Repeats(
+        sends=_some(copy, EffectRecord, OPEN_SENDS),
+        runs=_some(copy, RunRecord, OPEN_RUNS),
+        waits=_some(copy, DueRecord, f"kind = 'run' AND json_extract(data, '$.run') IN ({FIRST_RUNS})"),
+        events=_some(copy, EventRecord, "state = 'new'"),
+        holds=_some(copy, DueRecord, "kind = 'hold'"),
+        late=_some(copy, DueRecord, f"kind = 'schedule' AND at <= {to_micros(now)}"),
+        jobs=_some(copy, EntityRecord, OPEN_JOBS),
+        watches=_some(copy, MemoryRecord, f"'job.' || subject IN (SELECT entity FROM entity WHERE {OPEN_JOBS})"),
+    )
+
+
+def _some(copy: sqlite3.Connection, record: type[R], where: str) -> Some[R]:
+    form = form_of(record)
+    total = copy.execute(f"SELECT count(*) FROM {form.table} WHERE {where}").fetchone()[0]
+    rows = copy.execute(f"SELECT {form.select} FROM {form.table} WHERE {where} ORDER BY rowid LIMIT ?", (SHOWN,))
+    return Some([form.decode(row) for row in rows], total)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -91,13 +91,13 @@ def version(path: Path) -> int:
     finally:
         reader.close()
     if not ours and not (found == 0 and empty):
-        raise JournalError("not-a-state", f"{path} belongs to another program. Name another file as `state:`.")
+        raise JournalError("not-a-state", f"{path} belongs to another program.")
     newest = migrations()[-1].number
     if found > newest:
         raise JournalError(
             "newer-state",
             f"The state {path} was written by a newer rulewheel (version {found}; this one knows {newest}). "
-            "It was left as it is. Install that newer rulewheel, or put back a backup from before the upgrade.",
+            "It was left as it is.",
         )
     return found
 

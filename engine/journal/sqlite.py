@@ -110,11 +110,7 @@ class SqliteJournal:
         """Opens the state for reading beside whoever owns it; raises JournalError "no-state", "older-state" ..."""
         _must_exist(path)
         try:
-            if file.version(path) < file.migrations()[-1].number:
-                raise JournalError(
-                    "older-state",
-                    f"The state {path} is of an older rulewheel. Start `rulewheel run` once: it brings it up to date.",
-                )
+            _must_be_up_to_date(path)
             return cls(file.connect(path, read_only=True))
         except sqlite3.Error as error:
             raise file.fault(error) from error
@@ -275,7 +271,7 @@ async def leave_command(path: Path, record: CommandRecord, instead_of: str = "")
 
     `instead_of` is the id of a command that this one revokes, if it still waits.
 
-    Raises JournalError when the state cannot be written or belongs to a newer rulewheel.
+    Raises JournalError when the state cannot be written or is of another version of rulewheel.
     """
     await asyncio.to_thread(_leave, path, record, instead_of)
 
@@ -286,13 +282,24 @@ def _leave(path: Path, record: CommandRecord, instead_of: str) -> None:
         file.create(path)
         if file.version(path) == 0:
             file.bring_up_to_date(path).close()
+        _must_be_up_to_date(path)
         with closing(file.connect(path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(form.drop_sql, (instead_of,))
             connection.execute(form.put_sql, form.encode(record))
             connection.execute("COMMIT")
+    except OSError as error:
+        raise JournalError("cannot-open", f"{path} cannot be written: {error.strerror}.") from error
     except sqlite3.Error as error:
         raise file.fault(error) from error
+
+
+def _must_be_up_to_date(path: Path) -> None:
+    if file.version(path) < file.migrations()[-1].number:
+        raise JournalError(
+            "older-state",
+            f"The state {path} is of an older rulewheel. Start `rulewheel run` once: it brings it up to date.",
+        )
 
 
 def _must_exist(path: Path) -> None:

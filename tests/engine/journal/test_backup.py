@@ -10,10 +10,10 @@ import pytest
 
 from engine.journal import file
 from engine.journal.api import JournalError
-from engine.journal.backup import Restored, back_up, restore
+from engine.journal.backup import SHOWN, Restored, back_up, restore
 from engine.journal.owner import Owner
 from engine.journal.sqlite import SqliteJournal
-from engine.records import Changes, EntityRecord
+from engine.records import Changes, DueRecord, EntityRecord, MemoryRecord
 from tests.engine.journal.records import NOON, effect, event, run
 
 LATER = NOON + timedelta(days=2)
@@ -84,8 +84,9 @@ async def test_what_was_restored_is_what_was_backed_up_with_sending_stopped(stat
     back_up(state, tmp_path / "copy.db", KEY, NOON)
     other = tmp_path / "other" / "journal.db"
     found = restored(tmp_path / "copy.db", other)
-    assert (found.backup.made, found.backup.key, found.runs, found.aside) == (NOON, KEY, 1, None)
-    assert [each.op_id for each in found.open] == ["queued", "waiting", "intent", "unsure"]
+    assert (found.backup.made, found.backup.key, found.aside) == (NOON, KEY, None)
+    assert [each.op_id for each in found.repeats.sends.rows] == ["queued", "waiting", "intent", "unsure"]
+    assert [each.id for each in found.repeats.runs.rows] == ["r1"]
     journal = opened(other)
     assert await journal.new_events(9) == [event("e1")]
     stopped = await journal.get(EntityRecord, ("rulewheel.sending",))
@@ -95,11 +96,58 @@ async def test_what_was_restored_is_what_was_backed_up_with_sending_stopped(stat
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
 
 
+async def test_what_may_repeat_is_what_was_under_way_and_nothing_else(state: Path, tmp_path: Path) -> None:
+    journal = opened(state)
+    schedules = [DueRecord(f"schedule/r/{at}", "schedule", at, {}) for at in (NOON, LATER + timedelta(seconds=1))]
+    waits = [DueRecord(f"run/{each}/1.2", "run", NOON, {"run": each, "token": "1.2"}) for each in ("r1", "r2")]
+    holds = [
+        DueRecord("hold/r/t/j", "hold", LATER, {"rule": "r", "key": "j"}),
+        DueRecord("settle/x", "settle", NOON, {}),
+    ]
+    jobs = [EntityRecord(f"job.{each}", each, {}, NOON, NOON) for each in ("watched", "running", "finished", "gone")]
+    watches = [MemoryRecord("r", "t", each, {"inside": False}) for each in ("running", "finished", "+14155550123")]
+    runs = [run("r1"), run("r2", "done"), run("r3", "queued")]
+    await journal.commit(
+        Changes(put=[*runs, *waits, *schedules, *holds, *jobs, *watches, event("e1"), event("e2", "done")])
+    )
+    await journal.close()
+    found = restored(state, tmp_path / "other" / "journal.db").repeats
+    assert [each.id for each in found.runs.rows] == ["r1", "r3"]
+    assert found.waits.rows == waits[:1]
+    assert found.late.rows == schedules[:1]
+    assert found.holds.rows == holds[:1]
+    assert found.jobs.rows == jobs[:2]
+    assert found.watches.rows == watches[:1]
+    assert [each.id for each in found.events.rows] == ["e1"]
+
+
+async def test_of_very_many_the_first_are_read_and_all_are_counted(state: Path, tmp_path: Path) -> None:
+    journal = opened(state)
+    await journal.commit(Changes(put=[run(f"r{number:04}") for number in range(SHOWN + 5)]))
+    await journal.close()
+    found = restored(state, tmp_path / "other" / "journal.db").repeats.runs
+    assert (found.rows[0].id, len(found.rows), found.total) == ("r0000", SHOWN, SHOWN + 5)
+
+
+@pytest.mark.parametrize(
+    ("pragma", "code"), [("user_version = 99", "newer-state"), ("application_id = 1", "not-a-state")]
+)
+async def test_what_is_no_state_of_ours_is_not_backed_up(state: Path, pragma: str, code: str) -> None:
+    await filled(state)
+    other = sqlite3.connect(state)
+    other.execute(f"PRAGMA {pragma}")
+    other.close()
+    with pytest.raises(JournalError) as caught:
+        back_up(state, state.parent / "copy.db", None, NOON)
+    assert caught.value.code == code
+    assert not list(state.parent.glob("*copy*"))
+
+
 async def test_a_bare_copy_of_a_state_can_be_restored_too(state: Path, tmp_path: Path) -> None:
     await filled(state)
     found = restored(state, tmp_path / "other" / "journal.db")
     assert found.backup == (None, None)
-    assert found.runs == 1
+    assert found.repeats.runs.total == 1
 
 
 async def test_a_state_that_is_there_stays_unless_it_is_to_be_replaced_and_is_kept_then(
@@ -183,5 +231,5 @@ async def test_a_backup_of_an_older_version_is_brought_up_to_date(state: Path, t
     backup = tmp_path / "copy.db"
     file.create(backup)
     found = restored(backup, state)
-    assert (found.open, found.runs) == ([], 0)
+    assert not any(each.total for each in found.repeats)
     await opened(state).close()
