@@ -34,7 +34,7 @@ from engine.runs.called import forbidden
 from engine.runs.caps import clock_time
 from engine.runs.course import Course, Means, NewWait
 from engine.runs.gate import NO_STOP, SEND_BY, Gate
-from engine.runs.retry import dropped
+from engine.runs.retry import cancelled
 from engine.standing import Standing
 from engine.states import Heard, Snapshot, heard
 from engine.values import Fact, moved
@@ -173,7 +173,7 @@ class Executor:
         for op_id, reason in course.abandoned.items():
             effect = await self._journal.get(EffectRecord, (op_id,))
             if effect is not None and effect.state in ("queued", "waiting"):
-                course.changes.add(dropped(effect, reason, course.view.now))
+                course.changes.add(cancelled(effect, reason, course.view.now))
                 self._gate.forget(op_id)
         course.effects = [effect for effect in course.effects if effect.op_id not in course.abandoned]
 

@@ -13,7 +13,10 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 from engine.values import Json
 
-EffectState: TypeAlias = Literal["queued", "intent", "waiting", "accepted", "refused", "expired", "unsure", "dropped"]
+EffectState: TypeAlias = Literal[
+    "queued", "intent", "waiting", "accepted", "refused", "expired", "cancelled", "unsure", "dropped"
+]
+"""`cancelled` surely did not leave, for nobody wanted it any more; `dropped` may have arrived and is not sent again."""
 
 
 class Record(Protocol):

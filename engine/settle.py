@@ -24,7 +24,7 @@ from engine.records import (
     SeenRecord,
     Update,
 )
-from engine.runs.retry import ended, settle_key
+from engine.runs.retry import NOT_AGAIN, ended, in_doubt, settle_key
 from engine.states import Snapshot, States, heard
 from engine.values import Arrived, CannotTell, Fact, NotFound, OtherSend, Receipt, Settlement, masked
 from engine.wake import Wake
@@ -35,7 +35,7 @@ FIRST_WAIT = timedelta(minutes=1)
 OTHERS_WITHIN = timedelta(days=1)
 MOST_OTHERS = 5_000
 MOST_COUNTED = 1_000
-MAY_HAVE_LEFT = frozenset({"intent", "unsure", "waiting", "queued", "dropped", "expired"})
+MAY_HAVE_LEFT = frozenset({"intent", "unsure", "waiting", "queued", "dropped", "expired", "cancelled"})
 UNSURE_KEY = "sends/unsure"
 
 
@@ -128,7 +128,7 @@ class Settler:
         if verdict == "arrived":
             changes = ended(effect, "accepted", "a person says that it arrived", now, self._ids)
         elif verdict == "drop":
-            changes = ended(effect, "dropped", "a person says not to send it again", now, self._ids)
+            changes = ended(effect, "dropped", f"{NOT_AGAIN}: a person says so", now, self._ids)
         else:
             changes = _again(effect, "a person says to send it again", _valid_anew(effect, now))
         changes.drop.append(Drop(DueRecord, (settle_key(op_id),)))
@@ -187,7 +187,7 @@ class Settler:
         if isinstance(found, Arrived):
             changes = ended(effect, "accepted", found.proof, now, self._ids, found.answer)
         elif effect.if_unsure == "drop":
-            changes = ended(effect, "dropped", f"not sent again: {found.looked}", now, self._ids)
+            changes = in_doubt(effect, found.looked, now, self._ids)
         elif effect.if_unsure == "send_again" and self._is_proven(effect.connection):
             changes = _again(effect, f"sent again: {found.looked}", effect.valid_until)
         else:
@@ -207,8 +207,7 @@ class Settler:
             changes.update.append(Update(EffectRecord, (effect.op_id,), {"due": at, "reason": found.reason}))
             changes.put.append(later)
             return changes
-        state = "dropped" if effect.if_unsure == "drop" else "unsure"
-        changes = ended(effect, state, found.reason, now, self._ids)
+        changes = in_doubt(effect, found.reason, now, self._ids)
         changes.drop.append(Drop(DueRecord, (row.key,)))
         return changes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ MOST = 100_000
 SAID = {
     "arrived": "will count as accepted",
     "send-again": "will be sent again, under the same op_id",
-    "drop": "will not be sent again, and is off the list",
+    "drop": "may have arrived, will not be sent again, and is off the list",
 }
 
 
@@ -36,23 +37,31 @@ Examples:
 """
 )
 @click.argument("op_id")
-@click.option("--arrived", "verdict", flag_value="arrived", help="It arrived: you have seen it, or asked.")
-@click.option("--send-again", "verdict", flag_value="send-again", help="It did not arrive, and shall be sent.")
-@click.option("--drop", "verdict", flag_value="drop", help="Whether or not it arrived: do not send it again.")
+@click.option("--arrived", is_flag=True, help="It arrived: you have seen it, or asked.")
+@click.option("--send-again", is_flag=True, help="It did not arrive, and shall be sent.")
+@click.option("--drop", is_flag=True, help="Whether or not it arrived: do not send it again.")
 @settings_option
-def command(op_id: str, verdict: str | None, settings_path: Path | None) -> None:
+def command(op_id: str, arrived: bool, send_again: bool, drop: bool, settings_path: Path | None) -> None:
     """Say what became of an unsure send, once you know.
 
     The beginning of its op_id is enough. `--send-again` may reach somebody twice if it arrived after all.
     """
-    if verdict is None:
-        raise click.UsageError("Say what became of it: --arrived, --send-again or --drop.")
+    verdict = _verdict({"arrived": arrived, "send-again": send_again, "drop": drop})
     settings = settings_at(settings_path)
     send = looked(settings, lambda journal: _send(journal, op_id.strip().lower()))
     leave(settings, "settle", {"op_id": send.op_id, "verdict": verdict})
     to = f" to {masked(send.recipient)}" if send.recipient else ""
     click.echo(f"The send {send.op_id}{to} {SAID[verdict]}.")
     tell_when(settings)
+
+
+def _verdict(given: Mapping[str, bool]) -> str:
+    """The one option that was given. Raises UsageError."""
+    said = [verdict for verdict, is_said in given.items() if is_said]
+    if len(said) == 1:
+        return said[0]
+    many = f"{' and '.join(f'--{verdict}' for verdict in said)} do not go together. " if said else ""
+    raise click.UsageError(f"{many}Say what became of it with one of --arrived, --send-again, --drop.")
 
 
 async def _send(journal: SqliteJournal, begins: str) -> EffectRecord:

@@ -248,10 +248,9 @@ def _concluded(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wai
     states = {state for state, _ in failed.values()}
     if states == {"refused"} and _retries(course, frame, step, wait):
         return False
-    worst = "unsure" if states & {"unsure", "dropped"} else "refused" if "refused" in states else "expired"
     reasons = "; ".join(dict.fromkeys(f"{state}: {reason}" for state, reason in failed.values()))
     count = f"{len(failed)} of {len(wait.data['order'])} " if len(wait.data["order"]) > 1 else ""
-    outcome = {"unsure": "unsure", "expired": "expired"}.get(worst, "error")
+    outcome = "unsure" if states & {"unsure", "dropped"} else "expired" if states == {"expired"} else "error"
     raise StepFailed(f"{step['action']}: {count}{reasons}", outcome, soft=True)
 
 

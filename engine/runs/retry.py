@@ -12,6 +12,8 @@ from engine.values import Accepted, Outcome, Refused, Unsure, Waiting
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(minutes=5)
 NEVER = timedelta(0)
+NOT_AGAIN = "it may have arrived, and is not sent again"
+"""With this begins the reason of what is `dropped`."""
 
 
 def backoff(attempts: int) -> timedelta:
@@ -33,7 +35,7 @@ def settled(effect: EffectRecord, outcome: Outcome, now: datetime, ids: Ids, set
     if isinstance(outcome, Refused):
         return ended(effect, "refused", outcome.reason, now, ids, outcome.answer)
     if effect.reads or settle_time <= NEVER:
-        return ended(effect, "dropped" if effect.if_unsure == "drop" else "unsure", outcome.reason, now, ids)
+        return in_doubt(effect, outcome.reason, now, ids)
     return _unsure(effect, outcome, now, settle_time)
 
 
@@ -91,9 +93,21 @@ def requeued(effect: EffectRecord) -> Changes:
     )
 
 
-def dropped(effect: EffectRecord, reason: str, now: datetime) -> Changes:
-    """What to write when nobody wants an effect any more that has not left."""
-    values = {"state": "dropped", "reason": reason, "ended": now, "due": None}
+def in_doubt(effect: EffectRecord, reason: str, now: datetime, ids: Ids) -> Changes:
+    """What to write when no look-up can tell what became of an effect: its rule says whether a person is to."""
+    if effect.if_unsure == "drop":
+        return ended(effect, "dropped", f"{NOT_AGAIN} (if_unsure: drop): {reason}", now, ids)
+    return ended(effect, "unsure", reason, now, ids)
+
+
+def cancelled(effect: EffectRecord, reason: str, now: datetime) -> Changes:
+    """What to write when nobody wants an effect any more that is not under way.
+
+    It has surely not left, unless it is repeated because that is safe.
+    """
+    may_have_arrived = effect.idempotent and effect.attempts > 0
+    state, reason = ("dropped", f"{NOT_AGAIN}: {reason}") if may_have_arrived else ("cancelled", reason)
+    values = {"state": state, "reason": reason, "ended": now, "due": None}
     return Changes(
         expect=[Expect(EffectRecord, (effect.op_id,), {"state": effect.state})],
         update=[Update(EffectRecord, (effect.op_id,), values)],

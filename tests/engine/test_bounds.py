@@ -1,4 +1,4 @@
-"""Bounds on a whole rulewheel: cooldown, caps, chains of rules, the stop switch, and what is dropped."""
+"""Bounds on a whole rulewheel: cooldown, caps, chains of rules, the stop switch, and what is cancelled."""
 
 from __future__ import annotations
 
@@ -188,20 +188,20 @@ async def test_what_waits_while_sending_is_stopped_expires_in_its_time() -> None
         assert await states(world) == ["expired"]
 
 
-async def test_what_has_not_left_is_dropped_with_its_rule() -> None:
+async def test_what_has_not_left_is_cancelled_with_its_rule() -> None:
     async with World() as world:
         world.stub("test.act")
         await world.load({"rules.yaml": RULE.format(keys="mode: parallel")})
         await ordered(world, "stop-sending")
         await world.fire("go")
         await world.turn_off("r")
-        assert await states(world) == ["dropped"]
+        assert await states(world) == ["cancelled"]
         await ordered(world, "resume-sending")
         assert world.calls == []
         assert "the rule was removed or switched off" in (await world.journal.sends())[0].reason
 
 
-async def test_what_has_not_left_is_dropped_when_a_newer_run_replaces_it() -> None:
+async def test_what_has_not_left_is_cancelled_when_a_newer_run_replaces_it() -> None:
     async with World() as world:
         world.stub("test.act")
         await world.load({"rules.yaml": RULE.format(keys="mode: restart")})
@@ -210,7 +210,7 @@ async def test_what_has_not_left_is_dropped_when_a_newer_run_replaces_it() -> No
         await world.fire("go")
         await ordered(world, "resume-sending")
         assert len(world.calls) == 1
-        assert await states(world) == ["dropped", "accepted"]
+        assert await states(world) == ["cancelled", "accepted"]
 
 
 async def test_a_timeout_counts_over_all_attempts() -> None:

@@ -194,7 +194,9 @@ async def test_drop_takes_it_off_the_list_without_a_look_where_nobody_can_look()
     house = House(outside=Outside(lambda request: Unsure("lost")))
     await house.start(acting(SEND, if_unsure="drop"))
     await house.fire("go")
-    assert [each.state for each in await house.sends()] == ["dropped"]
+    (send,) = await house.sends()
+    assert send.state == "dropped"
+    assert send.reason == "it may have arrived, and is not sent again (if_unsure: drop): lost"
     assert await house.outcomes() == ["unsure"]
     assert await house.problems() == []
 
@@ -292,7 +294,7 @@ def _go(house: House) -> Any:
     ("verdict", "state", "told"),
     [
         ("arrived", "accepted", "accepted: a person says that it arrived"),
-        ("drop", "dropped", "dropped: a person says not to send it again"),
+        ("drop", "dropped", "dropped: it may have arrived, and is not sent again: a person says so"),
     ],
 )
 async def test_a_person_settles(verdict: str, state: str, told: str) -> None:

@@ -18,7 +18,7 @@ WEBHOOK = receipts_webhook("chakra")
 SETTLED = 4_000.0
 """Seconds after which no look-up is to come any more."""
 EVERYTHING = 1_000_000
-SHOWN_AS_NOT_SENT = frozenset({"queued", "waiting", "refused", "expired"})
+SHOWN_AS_NOT_SENT = frozenset({"queued", "waiting", "refused", "expired", "cancelled"})
 FAULTS = (
     {"kind": "latency", "match": "messages", "max_ms": 8},
     {"kind": "latency", "match": "messages", "max_ms": 8, "at": "before_answer"},

@@ -24,7 +24,7 @@ def commands(home: Home) -> list[CommandRecord]:
 def test_what_a_person_says_is_left_for_the_daemon(home: Home, verdict: str) -> None:
     home.keep(message("abcdef01", "unsure"), message("abcdef02"))
     says = told("settle", "ABCDEF", f"--{verdict}")
-    assert says.startswith("The send abcdef01 to +9198…210 will ")
+    assert says.startswith("The send abcdef01 to +9198…210 ")
     assert "No daemon runs now" in says
     (command,) = commands(home)
     assert (command.kind, command.data) == ("settle", {"op_id": "abcdef01", "verdict": verdict})
@@ -48,8 +48,17 @@ def test_what_is_not_one_unsure_send_is_refused_with_what_to_do(home: Home, op_i
     assert commands(home) == []
 
 
-def test_a_verdict_is_needed(home: Home) -> None:
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "Say what became of it with one of --arrived, --send-again, --drop."),
+        (("--arrived", "--drop"), "--arrived and --drop do not go together."),
+        (("--drop", "--send-again"), "--send-again and --drop do not go together."),
+    ],
+)
+def test_exactly_one_verdict_is_needed(home: Home, options: tuple[str, ...], says: str) -> None:
     home.keep(message("abcdef01", "unsure"))
-    result = said("settle", "abcdef01")
+    result = said("settle", "abcdef01", *options)
     assert result.exit_code == 2
-    assert "--arrived, --send-again or --drop" in result.output
+    assert says in result.output
+    assert commands(home) == []

@@ -227,7 +227,7 @@ async def test_an_unsure_effect_goes_to_on_error_and_ends_unsure() -> None:
     assert (await ended(house))[0] == "unsure"
 
 
-async def test_a_step_that_takes_too_long_fails_and_its_effect_is_dropped_if_it_has_not_left() -> None:
+async def test_a_step_that_takes_too_long_fails_and_its_effect_is_cancelled_if_it_has_not_left() -> None:
     house = await ran(
         ONE.rstrip() + "\n  timeout: 30\n  continue_on_error: true\n" + ENDS,
         Waiting("busy", timedelta(minutes=5)),
@@ -237,7 +237,7 @@ async def test_a_step_that_takes_too_long_fails_and_its_effect_is_dropped_if_it_
     await house.advance(1)
     assert await ended(house) == ("finished", "after")
     await house.advance(300)
-    assert await states(house) == ["dropped"]
+    assert await states(house) == ["cancelled"]
 
 
 async def test_a_timeout_that_did_not_happen_leaves_nothing_behind() -> None:

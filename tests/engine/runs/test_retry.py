@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.records import DueRecord, EffectRecord, InboxRecord
-from engine.runs.retry import LONGEST_WAIT, backoff, settled
+from engine.runs.retry import LONGEST_WAIT, backoff, cancelled, settled
 from engine.testing import CountedIds
 from engine.values import Accepted, Outcome, Refused, Unsure, Waiting
 from tests.engine.journal.records import effect
@@ -60,3 +60,20 @@ def test_nothing_is_due_after_the_end_of_its_worth() -> None:
     assert values["due"] == START + timedelta(minutes=1)
     values, _ = written(Waiting("busy"), valid_until=START)
     assert values["state"] == "expired"
+
+
+@pytest.mark.parametrize(
+    ("idempotent", "attempts", "state", "reason"),
+    [
+        (False, 0, "cancelled", "the rule was removed"),
+        (False, 2, "cancelled", "the rule was removed"),
+        (True, 0, "cancelled", "the rule was removed"),
+        (True, 1, "dropped", "it may have arrived, and is not sent again: the rule was removed"),
+    ],
+)
+def test_what_nobody_wants_any_more_is_cancelled_unless_it_may_have_arrived(
+    idempotent: bool, attempts: int, state: str, reason: str
+) -> None:
+    waiting = effect("op", "waiting")._replace(idempotent=idempotent, attempts=attempts)
+    values = cancelled(waiting, "the rule was removed", START).update[0].values
+    assert (values["state"], values["reason"]) == (state, reason)
