@@ -35,8 +35,9 @@ def limit_option(command: F) -> F:
 
 
 def counted(count: int, word: str) -> str:
-    """`1 rule`, `1,200 rules`."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+    """`1 rule`, `1,200 rules`, `2 memories`."""
+    many = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{count:,} {word if count == 1 else many}"
 
 
 def moment(at: datetime | None, zone: tzinfo) -> str:

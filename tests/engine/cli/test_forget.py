@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from engine.journal.owner import Owner
 from engine.records import EffectRecord
 from tests.engine.cli.home import Home, said, told
@@ -10,10 +12,10 @@ def test_it_says_what_was_changed_and_never_the_number(home: Home) -> None:
     home.keep(effect("op1", "waiting")._replace(recipient="+919876543210"))
     text = told("forget", "+91 98765 43210")
     assert text.startswith("Forgotten: +9198…210\n")
-    assert "1 open sends ended" in text
+    assert text.splitlines()[1:] == ["  ended: 1 send", "  erased: 1 send"]
     assert "9876543210" not in text
     (left,) = home.kept(EffectRecord)
-    assert (left.state, left.recipient) == ("dropped", "forgotten")
+    assert (left.state, left.recipient) == ("cancelled", "forgotten")
     assert told("forget", "+919876543210") == "Nothing was known of +9198…210.\n"
 
 
@@ -26,7 +28,20 @@ def test_while_a_daemon_runs_one_is_told_to_stop_it(home: Home) -> None:
     assert "stop the daemon" in result.stderr
 
 
-def test_what_is_no_number_is_refused(home: Home) -> None:
-    result = said("forget", "Asha")
+@pytest.mark.parametrize(
+    ("phone", "says"),
+    [
+        ("Asha Rao +91", "expected a phone number with country code"),
+        ("9812345678", "9812…678 does not say of which country it is"),
+        ("919812345678", "does not say of which country it is"),
+        ("00919812345678", "write it with + and the country code in front"),
+    ],
+)
+def test_a_number_without_its_plus_is_refused_and_nothing_is_touched(home: Home, phone: str, says: str) -> None:
+    home.keep(effect("op1", "waiting")._replace(recipient="+919876543210"))
+    result = said("forget", phone)
     assert result.exit_code == 2
-    assert "bad-phone" in result.stderr
+    assert "error[bad-phone]" in result.stderr
+    assert says in result.stderr
+    assert "9812345678" not in result.output
+    assert [each.state for each in home.kept(EffectRecord)] == ["waiting"]
