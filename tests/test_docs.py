@@ -140,3 +140,13 @@ def test_every_decision_is_in_the_index() -> None:
     for page in (ROOT / "docs" / "decisions").glob("0*.md"):
         title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         assert f"[{title}]({page.name})" in index
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = {
+        word for words in re.findall(r"^\| (`.*?`) \|", readme, re.MULTILINE) for word in re.findall(r"[\w-]+", words)
+    }
+    named |= set(re.findall(r"^rulewheel ([\w-]+)", readme, re.MULTILINE))
+    assert isinstance(main, click.Group)
+    assert set(main.list_commands(click.Context(main))) <= named
