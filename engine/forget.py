@@ -9,6 +9,7 @@ again. Interrupted, it can be run again: what was erased already shows what hang
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -45,6 +46,7 @@ WORD = "forgotten"
 REASON = "the contact was forgotten on request"
 GONE: Json = {WORD: True}
 PAGE = 200
+_WAMID = re.compile(r"wamid\.([A-Za-z0-9+/]+)={0,2}")
 EVERY = 1_000_000
 SHORTEST_NATIONAL = 9
 """Digits of a number without its country code that still name one person."""
@@ -224,7 +226,7 @@ class Forgetting:
             await self._journal.commit(Changes(update=[Update(record, key, values)]))
 
     def _erased(self, row: Any, column: str) -> Json:
-        """What is left of a column; that something ended well or by this very request may be known."""
+        """What is left of a column; the proof of what was accepted, and that this very request ended it, stay."""
         value = getattr(row, column)
         if column in type(row).JSON:
             return GONE if value is not None and column != "limits" else None
@@ -234,7 +236,7 @@ class Forgetting:
 
     def _without(self, value: Json) -> Json:
         if isinstance(value, str):
-            return self._phone.sub(WORD, value)
+            return self._phone.sub(WORD, _WAMID.sub(self._without_id, value))
         if isinstance(value, dict):
             return {self._without(key): self._without(part) for key, part in value.items()}
         if isinstance(value, list | tuple):
@@ -242,6 +244,14 @@ class Forgetting:
         if isinstance(value, int) and not isinstance(value, bool):
             return WORD if self._phone.fullmatch(str(value)) else value
         return value
+
+    def _without_id(self, found: re.Match[str]) -> str:
+        """A message id of WhatsApp is base64 with the number of its recipient or sender in it."""
+        try:
+            told = b64decode(found[1] + "=" * (-len(found[1]) % 4))
+        except ValueError:
+            return found[0]
+        return WORD if self._phone.search(told.decode("ascii", "replace")) else found[0]
 
 
 def _written(phone: str) -> re.Pattern[str]:

@@ -37,12 +37,16 @@ def command(phone: str, settings_path: Path | None) -> None:
     and so do backups: remove those yourself.
     """
     number = _number(phone)
-    done = _forget(settings_at(settings_path), number)
+    settings = settings_at(settings_path)
+    done = _forget(settings, number)
     click.echo(f"Forgotten: {masked(number)}" if any(done) else f"Nothing was known of {masked(number)}.")
     for what, counts in done._asdict().items():
         told = [counted(count, WORDS.get(table, table)) for table, count in counts.items()]
         if told:
             click.echo(f"  {what}: {', '.join(told)}")
+    older = sorted(settings.state_file.parent.glob(f"{settings.state_file.name}.before-*"))
+    if older:
+        click.echo(f"Older states beside it may still hold it; remove them: {', '.join(map(str, older))}")
 
 
 def _number(phone: str) -> str:

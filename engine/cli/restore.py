@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NO_BACKUP = "name a file that `rulewheel backup` wrote"
 REMEDIES = {"not-a-state": NO_BACKUP, "no-backup": NO_BACKUP, "state-damaged": "restore another backup"}
+REMEDIES["owned"] = "stop the daemon first; what it knows now is kept beside the restored state"
 
 
 @click.command(

@@ -71,7 +71,9 @@ async def _sends(journal: SqliteJournal, states: Collection[str], limit: int) ->
 def _to(send: EffectRecord) -> str:
     """The recipient as the connection shows it: with `sending: test`, also for whom the message was."""
     shown = send.shown.get("to") if isinstance(send.shown, dict) else None
-    return (str(shown) if shown else masked(send.recipient)) if send.recipient else send.connection
+    if not any(character.isdigit() for character in send.recipient):
+        return send.recipient or send.connection  # of one that was forgotten a word is left
+    return str(shown) if shown else masked(send.recipient)
 
 
 def _what(send: EffectRecord) -> str:

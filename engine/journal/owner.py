@@ -56,10 +56,7 @@ def holder(state: Path) -> str | None:
 
 
 def _refusal(state: Path, file: int) -> str:
-    return (
-        f"The state {state} is already in use by {_holder(file)}. Only one may use it at a time: stop that one first, "
-        "or give this one a state file of its own (`state:` in rulewheel.yaml)."
-    )
+    return f"The state {state} is already in use by {_holder(file)}. Only one may use it at a time."
 
 
 def _holder(file: int) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from engine.journal.owner import Owner
 from engine.records import EffectRecord
-from tests.engine.cli.home import Home, said, told
+from tests.engine.cli.home import Home, data, said, told
 from tests.engine.journal.records import effect
 
 
@@ -17,6 +17,15 @@ def test_it_says_what_was_changed_and_never_the_number(home: Home) -> None:
     (left,) = home.kept(EffectRecord)
     assert (left.state, left.recipient) == ("cancelled", "forgotten")
     assert told("forget", "+919876543210") == "Nothing was known of +9198…210.\n"
+
+
+def test_a_send_of_somebody_forgotten_and_older_states_are_told(home: Home) -> None:
+    home.keep(effect("op1", "accepted")._replace(recipient="+919876543210"))
+    told("backup", home.folder / "copy.db")
+    told("restore", home.folder / "copy.db", "--replace")
+    (older,) = (home.folder / "state").glob("*.before-*")
+    assert told("forget", "+919876543210").endswith(f"may still hold it; remove them: {older}\n")
+    assert data("sends")[0]["to"] == "forgotten"
 
 
 def test_while_a_daemon_runs_one_is_told_to_stop_it(home: Home) -> None:
