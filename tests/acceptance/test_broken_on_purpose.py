@@ -70,7 +70,8 @@ async def test_with_a_rule_that_never_fires_the_judge_sees_whose_message_is_miss
     installation.rule(WATCH_RULE + import_rule(above=above))
 
     async def is_looked_at() -> bool:
-        return bool(await installation.state_of(f"job.{job}")) and await installation.is_idle()
+        looked_at = await installation.state_of(f"job.{job}") not in ("", "watched")
+        return looked_at and await installation.is_idle()
 
     async with installation.daemon() as daemon, installation.journal() as journal:
         assert (await daemon.post("import_started", event=job)).status_code == 200
