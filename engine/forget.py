@@ -35,6 +35,7 @@ from engine.records import (
     SeenRecord,
     StepRecord,
     Update,
+    WaitRecord,
     dropped,
 )
 from engine.runs.retry import NOT_AGAIN, cancelled, ended, settle_key
@@ -53,7 +54,7 @@ SHORTEST_NATIONAL = 9
 UNMADE = ("queued", "waiting")
 IN_DOUBT = ("intent", "unsure")
 OPEN = ("queued", "running")
-DROPPED = (InboxRecord, DueRecord, MemoryRecord, SeenRecord, CommandRecord)
+DROPPED = (InboxRecord, DueRecord, MemoryRecord, WaitRecord, SeenRecord, CommandRecord)
 """Rows that mean nothing without what they hold."""
 OF_THE_RULES = (ProgramRecord, RuleRecord)
 ERASED = {
@@ -128,7 +129,7 @@ class Forgetting:
         if isinstance(row, StepRecord):
             named = row.detail.get("op_id") if isinstance(row.detail, dict) else None
             return row.run in self._runs or named in self._sends
-        return isinstance(row, EffectRecord | InboxRecord) and row.run in self._runs
+        return isinstance(row, EffectRecord | InboxRecord | WaitRecord) and row.run in self._runs
 
     async def _find(self) -> None:
         """The events, runs and sends of the contact, and those that they caused."""

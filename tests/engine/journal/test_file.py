@@ -19,6 +19,7 @@ from tests.engine.journal.kept import FOLDER, kept
 
 FROZEN = {
     "0001_tables.sql": "d23a81c735387f761265e06855b73e6d4b816ce29b8fc12774b2dca3ae823c06",
+    "0002_waits_and_history.sql": "1aa9f2216d652a674cfcd9544a21a96bbb0883e24b51b1963236ddcb78fd096d",
 }
 """The SHA-256 of each migration; a new one gets its line here, and from then on stays as it is."""
 KEPT = sorted(FOLDER.glob("*.sqlite"))
@@ -48,7 +49,8 @@ def test_migrations_are_numbered_without_a_gap() -> None:
 
 def test_the_first_release_is_kept_with_rows_of_every_kind() -> None:
     found = rows(kept(1))
-    assert {table for table, there in found.items() if there} == {record.TABLE for record in RECORDS}
+    later = {"wait", "history"}
+    assert {table for table, there in found.items() if there} == {record.TABLE for record in RECORDS} - later
 
 
 @pytest.mark.parametrize("state", KEPT, ids=lambda path: path.stem)
