@@ -104,6 +104,7 @@ def version(path: Path) -> int:
 
 def bring_up_to_date(path: Path) -> sqlite3.Connection:
     """A connection for writing, to a file that has every migration and that only its owner may read."""
+    roll_back(path)
     known = version(path)
     path.chmod(0o600)
     connection = connect(path)
@@ -114,6 +115,17 @@ def bring_up_to_date(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def roll_back(path: Path) -> None:
+    """Undoes what a first start was writing when it was cut off: a reader may not, and refuses the file for ever."""
+    journal = path.with_name(f"{path.name}-journal")
+    if journal.exists():
+        connection = connect(path)
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        finally:
+            connection.close()
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[Migration, ...]) -> None:

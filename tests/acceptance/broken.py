@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from engine.cli import main
 from engine.effects import Effects
 from engine.executor import Executor
 from engine.intake import Intake
+from engine.journal import file
 from engine.journal.sqlite import SqliteJournal
 from engine.records import Changes, Conflict, Done, EffectRecord, StepRecord, Update
 
@@ -80,7 +83,19 @@ def trace_apart() -> None:
     setattr(SqliteJournal, "commit", in_two)  # noqa: B010
 
 
-SWITCHES = {switch.__name__: switch for switch in (no_intent, sends_again, answers_first, trace_apart)}
+def unsynced() -> None:
+    """SQLite hands its writes to the system and never asks whether they are on the disk."""
+    connect = file.connect
+
+    def hasty(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+        connection = connect(path, read_only=read_only)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    setattr(file, "connect", hasty)  # noqa: B010
+
+
+SWITCHES = {switch.__name__: switch for switch in (no_intent, sends_again, answers_first, trace_apart, unsynced)}
 
 if __name__ == "__main__":
     SWITCHES[sys.argv[1]]()

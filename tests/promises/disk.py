@@ -17,7 +17,8 @@ NAME = "journal.db"
 class PerilousDisk(PerilousJournal):
     """A state file; a death puts another in its place: as of the last commit that was answered, and a bit of the rest.
 
-    What is written after that commit lies at the end of the write-ahead log; it is cut anywhere.
+    What is written after that commit lies at the end of the write-ahead log; it is cut anywhere. That a commit is
+    synced when it is answered is taken on trust here, and looked at in tests.promises.blackout.
     """
 
     def __init__(self, folder: Path, power: Power, random: Random) -> None:

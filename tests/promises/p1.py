@@ -1,29 +1,56 @@
-"""P1, no event is lost: kill -9 at random moments while webhooks come in and imports are polled."""
+"""P1, no event is lost: kill -9 at random moments while webhooks come in and imports are polled, and lost power."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from tests.acceptance.imports import WATCH_RULE
 from tests.acceptance.installation import Installation
 from tests.acceptance.kill_loop import KillLoop
 from tests.acceptance.verdict import judge
+from tests.promises.blackout import blackouts
 from tests.promises.figure import Figure, Stopwatch, new_seed
+from tests.promises.recorder import Unrecordable
 
 SHORT = (5, 50)
 LONG = (280, 2800)
 """Kills and events; 1,000 and 10,000 would take some 18 minutes."""
+CUTS_SHORT = (60, 40, 1)
+CUTS_LONG = (1_500, 1_000, 10)
+"""Events of a life that is recorded, moments when the power goes off, and from how many of them a daemon goes on."""
 UNDEFENDED = (sys.executable, "-m", "tests.acceptance.broken", "answers_first")
 
 
 def run(long: bool, *, defended: bool = True) -> Figure:
-    """Events that were answered with 200, and that nobody handled."""
+    """Events that were answered with 200, and that nobody handled; and what else a power cut makes lost."""
     with tempfile.TemporaryDirectory(prefix="rulewheel-") as folder:
         house = Path(folder) / "house"
-        return asyncio.run(_loop(house, *(LONG if long else SHORT)) if defended else _answered_first(house))
+        if not defended:
+            return asyncio.run(_answered_first(house))
+        kills = asyncio.run(_loop(house, *(LONG if long else SHORT)))
+        return _with_cuts(kills, Path(folder), long)
+
+
+def _with_cuts(kills: Figure, folder: Path, long: bool) -> Figure:
+    """Both figures in one. Only the short form may do without power cuts, where this Python cannot be listened to."""
+    watch = Stopwatch()
+    try:
+        found = asyncio.run(blackouts(folder, *(CUTS_LONG if long else CUTS_SHORT), seed=kills.seed or 0))
+    except Unrecordable as reason:
+        if long:
+            raise
+        return replace(kills, note=f"{kills.note}; no power cuts: {reason}")
+    return replace(
+        kills,
+        cases=kills.cases + found.cuts,
+        figure=kills.figure + found.broken,
+        seconds=round(kills.seconds + watch.seconds, 2),
+        note=f"{kills.note}; {found}",
+    )
 
 
 async def _loop(house: Path, kills: int, events: int) -> Figure:

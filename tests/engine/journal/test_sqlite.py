@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,22 @@ async def test_a_migration_killed_in_the_middle_can_be_run_again(path: Path) -> 
     assert file.version(path) == 0
     journal = opened(path)
     assert await journal.commit(Changes(put=[event("e1")])) == Done()
+    await journal.close()
+
+
+async def test_a_first_start_that_was_cut_off_while_it_wrote_can_be_begun_again(path: Path) -> None:
+    path.parent.mkdir()
+    cut_off = path.with_name("cut-off.db")
+    with closing(sqlite3.connect(cut_off, isolation_level=None)) as writing:
+        writing.execute("PRAGMA cache_size = 1")
+        writing.execute("BEGIN")
+        writing.execute("CREATE TABLE half (a)")
+        writing.executemany("INSERT INTO half VALUES (?)", [("x" * 3000,)] * 20)
+        for end in ("", "-journal"):
+            path.with_name(path.name + end).write_bytes(cut_off.with_name(cut_off.name + end).read_bytes())
+    assert path.stat().st_size
+    journal = SqliteJournal.open(path, owner="test")
+    assert await journal.runs() == []
     await journal.close()
 
 
