@@ -8,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from functools import cache, partial
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 
 from connections.chakra.simulator import Linear
-from engine.journal.api import JournalError
 from engine.journal.memory import MemoryJournal
 from engine.plugin import Request
 from engine.records import Changes, Drop, DueRecord, EffectRecord, EventRecord, RunRecord
@@ -24,6 +23,7 @@ from engine.settings import Settings
 from engine.testing import STUBS, World
 from engine.values import Json
 from tests.promises.disk import PerilousDisk
+from tests.promises.mortal import Mortal
 from tests.promises.peril import Death, Door, PerilousJournal, Power, points
 from tests.promises.programs import Deed, Story, story
 
@@ -85,16 +85,17 @@ class Player:
         world = World(settings=replace(settings()), journal=self.front)
         async with world:
             self._furnish(world)
+            mortal = Mortal(world, self.front, *(() if self.remembers else (self._forget,)))
             self.power.arm(self.deaths)
             self._simulator = world.simulator
-            await self._surely(world, lambda: world.load({"rules.yaml": self.story.text}))
+            await mortal.surely(lambda: world.load({"rules.yaml": self.story.text}))
             assert not world.problems, [problem.text for problem in world.problems]
             for deed in self.story.deeds:
-                await self._do(world, deed)
+                await self._do(world, mortal, deed)
             ending = await self._ending()
             for _ in range(MORE if self.power.times_off else 0):
                 if ending.left:
-                    await self._pass_time(world, world.now + timedelta(minutes=5))
+                    await mortal.pass_time(world.now + timedelta(minutes=5))
                     ending = await self._ending()
         await self.front.inner.close()
         return ending
@@ -114,60 +115,22 @@ class Player:
         self._tries[key] += 1
         return "not yet" if self._tries[key] < 2 else None
 
-    async def _do(self, world: World, deed: Deed) -> None:
+    async def _do(self, world: World, mortal: Mortal, deed: Deed) -> None:
         name, data = deed.name, deed.data
         if deed.kind == "advance":
-            await self._pass_time(world, world.now + timedelta(seconds=data))
+            await mortal.pass_time(world.now + timedelta(seconds=data))
         elif deed.kind == "fire":
-            await self._once(world, data["n"], lambda: world.fire(name, data))
+            await mortal.once(data["n"], lambda: world.fire(name, data))
         elif deed.kind == "webhook":
-            await self._once(world, data["n"], lambda: world.webhook(name, json=data))
+            await mortal.once(data["n"], lambda: world.webhook(name, json=data))
         elif deed.kind == "job":
             world.simulator.jobs.add(name, 10, Linear(seconds=data, errors=0.5))
-            await self._surely(world, lambda: world.set_state(f"job.{name}", "watched"))
+            await mortal.surely(lambda: world.set_state(f"job.{name}", "watched"))
         elif deed.kind == "fault":
             world.simulator.faults.add(data)
         elif deed.kind == "switch":
-            await self._surely(world, lambda: world.turn_off(name))
-            await self._surely(world, lambda: world.turn_on(name))
-
-    async def _pass_time(self, world: World, end: datetime) -> None:
-        """Step by step, so that no time passes for who has died."""
-        while world.now < end:
-            following = min(world.next() or end, end)
-            await self._surely(world, partial(_advance, world, following))
-
-    async def _once(self, world: World, fact: str, act: Callable[[], object]) -> None:
-        """Something that its sender repeats until it has arrived; that it has, the sender is told by the test."""
-        while await self._dies(world, act) and not self.front.knows(fact):
-            pass
-
-    async def _surely(self, world: World, act: Callable[[], object]) -> None:
-        """Something that may be done again as often as one likes."""
-        while await self._dies(world, act):
-            pass
-
-    async def _dies(self, world: World, act: Callable[[], object]) -> bool:
-        """Does it; after a death everything starts again, and the answer is true."""
-        died = await self._struck(act)
-        again = died
-        while again:
-            world.clock.abandon()
-            world.clock.move(timedelta(seconds=self.power.down))
-            self.power.begin()
-            await self.front.revive()
-            if not self.remembers:
-                await self._forget()
-            again = await self._struck(lambda: world.restart(self.front))
-        return died
-
-    async def _struck(self, act: Callable[[], object]) -> bool:
-        try:
-            await act()  # type: ignore[misc]  # each gives what can be awaited
-        except (JournalError, asyncio.CancelledError):
-            if not self.power.is_off:
-                raise
-        return self.power.is_off
+            await mortal.surely(lambda: world.turn_off(name))
+            await mortal.surely(lambda: world.turn_on(name))
 
     async def _forget(self) -> None:
         """What a rulewheel would lose whose delays are timers in memory."""
@@ -210,10 +173,6 @@ class Player:
         told = (data.get("event") or {}).get("data") or data.get("json") or {}
         job = (data.get("job") or {}).get("id")
         return run.rule, str(told.get("n") or job or data.get("now") or event.id)
-
-
-async def _advance(world: World, to: datetime) -> None:
-    await world.advance(max(0.0, (to - world.now).total_seconds()))
 
 
 def _asked(request: Request) -> Json:
