@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -12,12 +12,14 @@ from connections.chakra.simulator.simulator import Simulator
 from engine.records import EffectRecord
 from engine.settle import listing_entity, receipts_webhook
 from engine.testing import World
+from tests.promises.onlooker import Onlooker
 
 LISTING = listing_entity("chakra")
 WEBHOOK = receipts_webhook("chakra")
 SETTLED = 4_000.0
 """Seconds after which no look-up is to come any more."""
 EVERYTHING = 1_000_000
+IN_DOUBT = frozenset({"unsure", "dropped"})
 SHOWN_AS_NOT_SENT = frozenset({"queued", "waiting", "refused", "expired", "cancelled"})
 FAULTS = (
     {"kind": "latency", "match": "messages", "max_ms": 8},
@@ -53,14 +55,20 @@ def number(n: int) -> str:
 
 @dataclass(slots=True)
 class Judgement:
-    """What the journal says beside what the simulated Chakra took: each list is empty when all is well."""
+    """What the journal says beside what the simulated Chakra took: each list is empty when all is well.
+
+    `unfound` were taken and are shown as in doubt to the end, or as never to be known.
+    """
 
     sends: int = 0
     states: Counter[str] = field(default_factory=Counter)
     twice: list[str] = field(default_factory=list)
     never_taken: list[str] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
-    without_problem: int = 0
+    unfound: list[str] = field(default_factory=list)
+    shown_late: int = 0
+    told_late: int = 0
+    told: int = 0
 
     @property
     def wrong(self) -> int:
@@ -68,7 +76,7 @@ class Judgement:
         return len({*self.twice, *self.never_taken, *self.denied})
 
 
-def judged(effects: Iterable[EffectRecord], simulator: Simulator, problems: Collection[str]) -> Judgement:
+def judged(effects: Iterable[EffectRecord], simulator: Simulator) -> Judgement:
     """The judgement on a world at rest."""
     taken = simulator.messages.op_ids()
     found = Judgement(twice=[op_id for op_id, count in taken.items() if count > 1])
@@ -79,8 +87,8 @@ def judged(effects: Iterable[EffectRecord], simulator: Simulator, problems: Coll
             found.never_taken.append(effect.op_id)
         if effect.state in SHOWN_AS_NOT_SENT and effect.op_id in taken:
             found.denied.append(effect.op_id)
-    if found.states["unsure"] and "sends-unsure" not in problems:
-        found.without_problem = found.states["unsure"]
+        if effect.state in IN_DOUBT and effect.op_id in taken:
+            found.unfound.append(effect.op_id)
     return found
 
 
@@ -89,11 +97,11 @@ async def fire(world: World, if_unsure: str, to: str, name: str, order: str) -> 
     await world.fire(if_unsure, {"to": to, "name": name, "order": order})
 
 
-async def judgement(world: World) -> Judgement:
+async def judgement(world: World, onlooker: Onlooker | None = None) -> Judgement:
     """The judgement once every look-up has had its time."""
-    await world.advance(SETTLED)
+    await (onlooker or world).advance(SETTLED)
     effects = await world.journal.sends(limit=EVERYTHING)
-    return judged(effects, world.simulator, [problem.code for problem in world.problems])
+    return judged(effects, world.simulator)
 
 
 def settle_time(world: World, seconds: float) -> None:
@@ -105,6 +113,7 @@ async def deaths(if_unsure: str, sends: int, seed: int, *, settle: float = 120) 
     """A daemon that dies again and again while it sends, under the faults of P7."""
     random = Random(f"{seed}/{if_unsure}")
     async with World() as world:
+        onlooker = Onlooker(world)
         settle_time(world, settle)
         world.simulator.faults.add(*FAULTS)
         await world.load({"rules.yaml": rule(if_unsure)})
@@ -112,11 +121,14 @@ async def deaths(if_unsure: str, sends: int, seed: int, *, settle: float = 120) 
         for n in range(sends):
             await fire(world, if_unsure, number(random.randrange(sends // 3 + 1)), f"N{n}", f"order-{n}")
             if random.random() < 0.12:
-                await world.advance(random.choice((0.0, 0.002, 0.005, 0.02, 5, 200)))
-                await world.restart()
+                await onlooker.advance(random.choice((0.0, 0.002, 0.005, 0.02, 5, 200)))
+                await onlooker.restart()
             elif random.random() < 0.5:
-                await world.advance(random.uniform(0, 20))
-        return await judgement(world)
+                await onlooker.advance(random.uniform(0, 20))
+        found = await judgement(world, onlooker)
+        found.shown_late, found.told_late = len(onlooker.shown_late), len(onlooker.told_late)
+        found.told = onlooker.told
+        return found
 
 
 async def hear(world: World, headers: dict[str, str], body: bytes) -> str:
