@@ -10,12 +10,15 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import httpx
 
+from engine.journal.sqlite import leave_command
+from engine.records import CommandRecord
 from tests.acceptance.chakra import Chakra
 from tests.acceptance.imports import WATCH_RULE, import_rule
 from tests.acceptance.installation import RUN, Daemon, Installation
@@ -31,7 +34,9 @@ START = 0.4
 """Seconds within which a daemon that is killed while it starts is killed."""
 STOP = 0.05
 """Seconds within which a daemon that was told to stop is killed."""
-WEBHOOKS = {"order": "order_paid", "call": "order_called", "import": "import_started"}
+WEBHOOKS = {"hold": "hold", "drop": "drop", "again": "again", "call": "order_called", "import": "import_started"}
+"""By the kind of event: messages with each `if_unsure`, calls of a service, imports that go wrong."""
+IF_UNSURE = {"hold": "hold", "drop": "drop", "again": "send_again"}
 REST = 120
 """Seconds in which the last daemon finishes what is left: a second for each 429 in a queue, 15 for what is unsure."""
 FAULTS = (
@@ -40,14 +45,20 @@ FAULTS = (
     {"kind": "status", "match": "messages", "probability": 0.02, "status": 400, "code": 131026},
     {"kind": "status", "match": "messages", "probability": 0.01, "status": 429, "retry_after": 1},
     {"kind": "answer_lost", "match": "messages", "probability": 0.03},
+    {"kind": "cut", "match": "messages", "probability": 0.02, "at": "before_reading"},
+    {"kind": "listing_lag", "match": "messages", "max_ms": 2_500},
 )
-_RULES = """\
-- id: orders
+"""The listing shows a message after at most half the settle time."""
+_ORDERS = """\
+- id: NAME
   mode: parallel
-  triggers: [{trigger: webhook, webhook_id: order_paid}]
+  if_unsure: IF_UNSURE
+  triggers: [{trigger: webhook, webhook_id: NAME}]
   actions:
     - action: whatsapp.send_template
       data: {to: "TO", template: order_update, body: [Asha, "{{ trigger.json.event }}", paid]}
+"""
+_CALLS = """\
 - id: calls
   mode: parallel
   triggers: [{trigger: webhook, webhook_id: order_called}]
@@ -56,7 +67,7 @@ _RULES = """\
     - action: http.request
       data: {url: "TARGET/orders", json: {event: "{{ trigger.json.event }}"}}
 """
-_TO = "+9198{{ '%08d' | format(EVENT[PREFIX:] | int) }}"
+_TO = "+9198{{ '%08d' | format(EVENT.split('-')[1] | int) }}"
 """A number of its own for each event: to one person there may be a message every six seconds only."""
 _EVENT = re.compile(r"your order (\S+) is|Import (\S+) has")
 
@@ -77,7 +88,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The figures, flat."""
-        states = ("accepted", "refused", "expired", "unsure", "waiting")
+        states = ("accepted", "refused", "expired", "unsure", "dropped", "waiting")
         starts = sorted(self.starts)
         return {
             "kills": self.kills,
@@ -89,7 +100,8 @@ class Report:
             "sent_twice": len(self.verdict.sent_twice),
             "sends": dict.fromkeys(states, 0) | self.verdict.states,
             "sends_by_connection": self.verdict.sends,
-            "unsure_that_had_arrived": self.verdict.unsure_and_taken,
+            "in_doubt": self.verdict.in_doubt,
+            "in_doubt_that_had_arrived": self.verdict.in_doubt_and_taken,
             "faults": self.verdict.faults,
             "start_to_ready_p50": round(statistics.median(starts), 3),
             "start_to_ready_most": round(starts[-1], 3),
@@ -140,8 +152,9 @@ class KillLoop:
         self._chakra.fault(*FAULTS)
         installation = Installation(self._folder, self._chakra.url, self._chakra.token, run=self._run)
         self._installation = installation
-        orders = _RULES.replace("TARGET", self._target.url).replace("TO", _to("trigger.json.event", "order-"))
-        installation.rule(orders + import_rule(to=_to("trigger.job.id", "import-")) + WATCH_RULE)
+        installation.rule(_rules(self._target.url))
+        proven = CommandRecord("0", "listing-proven", {"connection": "chakra"}, datetime.now(UTC))
+        await leave_command(installation.state, proven)
         for life in range(self._kills):
             with installation.launch() as process:
                 await self._live(process, share=len(self._left) // (self._kills - life))
@@ -216,12 +229,19 @@ class KillLoop:
 
 
 def _name(number: int) -> str:
-    kind = "import" if number % 5 == 4 else "order" if number % 2 else "call"
+    """Two fifths of all events send a message, with each `if_unsure` in turn, two call, and one names an import."""
+    kind = "import" if number % 5 == 4 else tuple(IF_UNSURE)[number // 2 % 3] if number % 2 else "call"
     return f"{kind}-{number}"
 
 
-def _to(event: str, prefix: str) -> str:
-    return _TO.replace("EVENT", event).replace("PREFIX", str(len(prefix)))
+def _rules(target: str) -> str:
+    to = _TO.replace("EVENT", "trigger.json.event")
+    orders = [
+        _ORDERS.replace("NAME", name).replace("IF_UNSURE", if_unsure).replace("TO", to)
+        for name, if_unsure in IF_UNSURE.items()
+    ]
+    imports = import_rule(to=_TO.replace("EVENT", "trigger.job.id"))
+    return "".join([*orders, _CALLS.replace("TARGET", target), imports, WATCH_RULE])
 
 
 def _event(rendered: str) -> str:

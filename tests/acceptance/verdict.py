@@ -11,7 +11,10 @@ from engine.records import EffectRecord, EventRecord
 
 EVERYTHING = 1_000_000
 NOT_SENT = frozenset({"queued", "waiting", "refused", "expired"})
-ACCOUNTED = frozenset({"accepted", "refused", "unsure", "expired", "waiting"})
+IN_DOUBT = frozenset({"unsure", "dropped"})
+ACCOUNTED = frozenset({"accepted", "refused", "expired", "waiting"}) | IN_DOUBT
+LISTED = "chakra"
+"""The connection whose taken requests can be looked up, so that what has arrived must be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,11 @@ class Taken:
 
 @dataclass(slots=True)
 class Verdict:
-    """What was found; every list is empty when all promises were kept. `sends` counts states by connection."""
+    """What was found; every list is empty when all promises were kept.
+
+    `sends` counts states by connection, `in_doubt` sends that could be looked up and are unsure or dropped, by
+    `if_unsure`; `in_doubt_and_taken` counts those that could not be looked up and had arrived.
+    """
 
     sends: dict[str, Counter[str]] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
@@ -35,7 +42,11 @@ class Verdict:
     not_in_journal: list[str] = field(default_factory=list)
     accepted_but_never_taken: list[str] = field(default_factory=list)
     taken_but_denied: list[str] = field(default_factory=list)
-    unsure_and_taken: int = 0
+    unfound: list[str] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)
+    unshown: list[str] = field(default_factory=list)
+    in_doubt: Counter[str] = field(default_factory=Counter)
+    in_doubt_and_taken: int = 0
 
     @property
     def states(self) -> Counter[str]:
@@ -54,6 +65,9 @@ class Verdict:
             "sent without an intent": self.not_in_journal,
             "shown as accepted, but never taken": self.accepted_but_never_taken,
             "taken, but shown as not sent": self.taken_but_denied,
+            "taken, but never found": self.unfound,
+            "unsure under send_again": self.unsettled,
+            "unsure, but no problem": self.unshown,
         }
         return [f"{what}: {', '.join(sorted(names))}" for what, names in found.items() if names]
 
@@ -71,6 +85,8 @@ async def judge(journal: SqliteJournal, accepted: Collection[str], taken: Collec
         verdict.sends.setdefault(effect.connection, Counter())[effect.state] += 1
     await _events(verdict, journal, accepted, {effect.run for effect in effects if effect.state in ACCOUNTED})
     _sends(verdict, effects, taken)
+    if "sends-unsure" not in {problem.code for problem in await journal.problems()}:
+        verdict.unshown += [effect.op_id for effect in effects if effect.state == "unsure"]
     return verdict
 
 
@@ -111,4 +127,17 @@ def _sends(verdict: Verdict, effects: Iterable[EffectRecord], taken: Collection[
             verdict.accepted_but_never_taken.append(effect.op_id)
         if effect.state in NOT_SENT and effect.op_id in by_op_id:
             verdict.taken_but_denied.append(effect.op_id)
-        verdict.unsure_and_taken += effect.state == "unsure" and effect.op_id in by_op_id
+        if effect.state in IN_DOUBT:
+            _doubted(verdict, effect, is_taken=effect.op_id in by_op_id)
+
+
+def _doubted(verdict: Verdict, effect: EffectRecord, *, is_taken: bool) -> None:
+    """What could be looked up may stay in doubt only if it was not taken, and not where it is sent again then."""
+    if effect.connection != LISTED:
+        verdict.in_doubt_and_taken += is_taken
+        return
+    verdict.in_doubt[effect.if_unsure] += 1
+    if is_taken:
+        verdict.unfound.append(effect.op_id)
+    if effect.if_unsure == "send_again":
+        verdict.unsettled.append(effect.op_id)

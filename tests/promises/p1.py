@@ -10,15 +10,13 @@ from pathlib import Path
 
 from tests.acceptance.imports import WATCH_RULE
 from tests.acceptance.installation import Installation
-from tests.acceptance.kill_loop import KillLoop
+from tests.acceptance.kill_loop import Report
 from tests.acceptance.verdict import judge
 from tests.promises.blackout import blackouts
-from tests.promises.figure import Figure, Stopwatch, new_seed
+from tests.promises.figure import Figure, Stopwatch
+from tests.promises.kills import loop
 from tests.promises.recorder import Unrecordable
 
-SHORT = (5, 50)
-LONG = (280, 2800)
-"""Kills and events; 1,000 and 10,000 would take some 18 minutes."""
 CUTS_SHORT = (60, 40, 1)
 CUTS_LONG = (1_500, 1_000, 10)
 """Events of a life that is recorded, moments when the power goes off, and from how many of them a daemon goes on."""
@@ -31,8 +29,7 @@ def run(long: bool, *, defended: bool = True) -> Figure:
         house = Path(folder) / "house"
         if not defended:
             return asyncio.run(_answered_first(house))
-        kills = asyncio.run(_loop(house, *(LONG if long else SHORT)))
-        return _with_cuts(kills, Path(folder), long)
+        return _with_cuts(_kills(loop(long)), Path(folder), long)
 
 
 def _with_cuts(kills: Figure, folder: Path, long: bool) -> Figure:
@@ -53,11 +50,12 @@ def _with_cuts(kills: Figure, folder: Path, long: bool) -> Figure:
     )
 
 
-async def _loop(house: Path, kills: int, events: int) -> Figure:
-    report = await KillLoop(house, kills=kills, events=events, seed=new_seed()).run()
+def _kills(report: Report) -> Figure:
     lost = len(report.verdict.lost) + len(report.verdict.unfinished)
-    note = f"answered but not handled; {kills} kills, {report.accepted} of {report.posted} events answered"
-    return Figure("P1", report.accepted, lost, round(report.seconds, 2), report.seed, note)
+    told = f"{report.kills} kill -9, {report.accepted} of {report.posted} events answered"
+    return Figure(
+        "P1", report.accepted, lost, round(report.seconds, 2), report.seed, f"answered but not handled; {told}"
+    )
 
 
 async def _answered_first(house: Path, events: int = 10) -> Figure:

@@ -16,6 +16,7 @@ from tests.acceptance.installation import RUN, Daemon, Installation
 from tests.acceptance.patience import until
 from tests.acceptance.target import Call, Target
 from tests.promises.figure import Figure, Stopwatch, at_once
+from tests.promises.kills import with_kills
 
 SHORT = 200
 LONG = 10_000
@@ -35,7 +36,8 @@ RULE = """\
 def run(long: bool, *, defended: bool = True) -> Figure:
     """Requests that arrived at a server while the state file knew nothing of them."""
     with tempfile.TemporaryDirectory(prefix="rulewheel-") as folder:
-        return asyncio.run(_arrivals(Path(folder) / "house", LONG if long else SHORT, defended))
+        figure = asyncio.run(_arrivals(Path(folder) / "house", LONG if long else SHORT, defended))
+    return with_kills(figure, long, lambda verdict: verdict.not_in_journal) if defended else figure
 
 
 async def _arrivals(house: Path, events: int, defended: bool) -> Figure:

@@ -11,6 +11,7 @@ from connections.chakra.connection import ChakraConnection
 from engine.values import NotFound
 from tests.promises.doubt import deaths
 from tests.promises.figure import Figure, Stopwatch, new_seed
+from tests.promises.kills import with_kills
 
 SHORT = 200
 LONG = 1_000
@@ -25,7 +26,8 @@ def run(long: bool, *, defended: bool = True) -> Figure:
     found = [asyncio.run(deaths(each, sends, seed)) for each in ("hold", "drop", "send_again")]
     cases = sum(each.sends for each in found)
     note = "; ".join(f"{name} {dict(each.states)}" for name, each in zip(("hold", "drop", "again"), found, strict=True))
-    return Figure("P7", cases, sum(len(each.twice) for each in found), watch.seconds, seed, note)
+    figure = Figure("P7", cases, sum(len(each.twice) for each in found), watch.seconds, seed, note)
+    return with_kills(figure, long, lambda verdict: verdict.sent_twice)
 
 
 Switch = tuple[float, Callable[[], AbstractContextManager[None]]]

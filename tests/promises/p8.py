@@ -13,8 +13,10 @@ from engine.notify import Notifier
 from engine.runs import retry
 from engine.settle import Settler
 from engine.values import Accepted, CannotTell, Outcome, Unsure
+from tests.acceptance.verdict import Verdict
 from tests.promises.doubt import Judgement, deaths
 from tests.promises.figure import Figure, Stopwatch, new_seed
+from tests.promises.kills import with_kills
 
 SHORT = 80
 LONG = 1_000
@@ -23,7 +25,14 @@ LONG = 1_000
 
 def run(long: bool, *, defended: bool = True) -> Figure:
     """Sends that were not told of as they are, or not in time; without its defence, what is in doubt is accepted."""
-    return lost(LONG if long else SHORT, new_seed(), nullcontext if defended else hopeful)
+    figure = lost(LONG if long else SHORT, new_seed(), nullcontext if defended else hopeful)
+    return with_kills(figure, long, _silent) if defended else figure
+
+
+def _silent(verdict: Verdict) -> list[str]:
+    """What the loop of kills came to that nobody was told of as it is."""
+    wrongly = [*verdict.accepted_but_never_taken, *verdict.taken_but_denied, *verdict.unsent, *verdict.untold]
+    return [*wrongly, *verdict.unfound, *verdict.unsettled, *verdict.unshown]
 
 
 def lost(sends: int, seed: int, meddling: Callable[[], AbstractContextManager[None]]) -> Figure:
