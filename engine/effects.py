@@ -24,12 +24,11 @@ from engine.records import (
     InboxRecord,
     Update,
 )
-from engine.runs.gate import NO_STOP, STOP, STOPPED, Gate, Over
+from engine.runs.gate import NO_STOP, SEND_BY, STOP, STOPPED, Gate, Over
 from engine.runs.retry import backoff, ended, held, requeued, settled
 from engine.values import Outcome, Refused, Unsure, Waiting
 from engine.wake import Wake
 
-SEND_BY = timedelta(seconds=10)
 BATCH = 1_000
 RETRY_WRITE = timedelta(seconds=1)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engine.clock import Clock, Ids
-from engine.effects import SEND_BY, request_of
+from engine.effects import request_of
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
 from engine.notices import Notices
@@ -24,6 +24,7 @@ from engine.records import (
     SeenRecord,
     Update,
 )
+from engine.runs.gate import SEND_BY
 from engine.runs.retry import NOT_AGAIN, ended, in_doubt, settle_key
 from engine.states import Snapshot, States, heard
 from engine.values import Arrived, CannotTell, Fact, NotFound, OtherSend, Receipt, Settlement, masked
