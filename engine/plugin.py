@@ -309,10 +309,14 @@ class Connection(Block):
     receives: ClassVar[bool] = False  # True: the other side tells by webhook what became of sends
     settle_time: Any = timedelta(0)  # how long an unsure request may still turn up; 0 where nobody can look it up
     time_said: TimeSaid | None = None  # what the other side's last answer said the time was, where that can be trusted
+    simulated_settings: ClassVar[Mapping[str, Json]] = {}  # what it needs, where a test does not say
 
     @classmethod
-    def simulated(cls, clock: Clock) -> Simulation | None:
-        """This connection to a simulated outside in memory, in which time is the clock's; None where there is none."""
+    def simulated(cls, clock: Clock, settings: Mapping[str, Json], seed: int) -> Simulation | None:
+        """This connection to a simulated outside in memory; None where there is none.
+
+        Time is the clock's, all chance the seed's; `settings` are what stands below its name, secrets filled in.
+        """
         return None
 
     async def open(self, tools: Tools) -> None:

@@ -190,11 +190,15 @@ class Settings:
         """The journal's file: the setting itself when it names a file, else `journal.db` in the folder."""
         return self.state if self.state.suffix else self.state / "journal.db"
 
+    def connection_values(self, name: str) -> dict[str, Json]:
+        """What stands below a connection's name, secrets filled in; empty when nothing does. Raises ProblemError."""
+        return _filled(self.connections.get(name, {}), self.secrets.value)
+
     def connection(self, name: str) -> Connection:
         """The connection with its secrets filled in. Raises ProblemError."""
         plugin = self.registry.connections[name]
         try:
-            return plugin(_filled(self.connections.get(name, {}), self.secrets.value))
+            return plugin(self.connection_values(name))
         except FieldError as fault:
             raise ProblemError(
                 Problem("bad-connection", f"connections.{name}: {fault}", remedy=f"mend it in {self.file}")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from connections.chakra import requests
 from connections.chakra.envelope import Envelope
@@ -70,6 +70,11 @@ class ChakraConnection(Connection):
 
     name = "chakra"
     receives = True
+    simulated_settings: ClassVar[Mapping[str, Json]] = {
+        "token": "simulator-token",
+        "plugin_id": "d3e64510-b75a-43a0-8ae5-dde78dac56c0",
+        "phone_number_id": "100000000000001",
+    }
 
     base_url = default(URL, "https://api.chakrahq.com", "Where Chakra's API is")
     token = required(TEXT, "An access token from Admin, API Keys", secret=True)
@@ -114,11 +119,11 @@ class ChakraConnection(Connection):
         return []
 
     @classmethod
-    def simulated(cls, clock: Clock) -> Simulation:
-        """This connection to a simulated Chakra in memory."""
+    def simulated(cls, clock: Clock, settings: Mapping[str, Json], seed: int) -> Simulation:
+        """This connection to a simulated Chakra in memory; only where it is and who may use it is not as set."""
         from connections.chakra.simulator.inside import inside
 
-        return inside(cls, clock)
+        return inside(cls, clock, settings, seed)
 
     async def open(self, tools: Tools) -> None:
         """Gets ready; nothing is sent yet."""

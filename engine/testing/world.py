@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json as _json
+import sys
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from engine.assembly import Engine, Ports
@@ -19,16 +20,16 @@ from engine.plugin import (
     Connection,
     Tools,
 )
-from engine.problem import ProblemError, near
+from engine.problem import near
 from engine.records import Changes, CommandRecord, ProblemRecord, ProgramRecord, RunRecord
-from engine.registry import OURS, Registry
+from engine.registry import OURS
 from engine.rules.book import RuleFile, blueprint_path
 from engine.rules.known import Known
 from engine.rules.model import Program, is_script
 from engine.rules.program import is_off, program_from_record
-from engine.secret import Secrets
-from engine.settings import SECRETS_FILE, SETTINGS_FILE, Settings, settings_of
+from engine.settings import Settings
 from engine.testing.clock import START, CountedIds, VirtualAlarm, VirtualClock
+from engine.testing.settings import world_settings
 from engine.testing.stubs import STUBS, Answer, Behaviour, Call, Nowhere, StubAction, Stubs
 from engine.testing.told import Answered, Event, Message, Run, told_run
 from engine.tree import Tree, last_programs
@@ -45,7 +46,8 @@ class World:
     """An engine with rules, time and an outside of its own; see the package's text.
 
     `settings` is what would stand in rulewheel.yaml, or settings as they were loaded; `journal` is another than one in
-    memory, `plugins` are the packages whose actions, triggers and connections there are.
+    memory, `plugins` are the packages whose actions, triggers and connections there are. From `seed` comes all chance
+    outside, such as that of faults; where none is given, one is drawn and printed.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class World:
         journal: Journal | None = None,
         plugins: Sequence[str] = OURS,
         log: Log | None = None,
+        seed: int | None = None,
     ) -> None:
         self.clock = VirtualClock(start.astimezone(UTC))
         self.ids = CountedIds()
         self.journal: Journal = journal or MemoryJournal()
         self.log = log or SilentLog()
-        self.settings = _settings(settings, time_zone, plugins)
+        self.settings = world_settings(settings, time_zone, plugins)
+        self.seed = time.time_ns() % 1_000_000 if seed is None else seed
         self.connections: dict[str, Connection] = {}
         self._actions = dict(self.settings.registry.actions)
         self.settings = replace(self.settings, registry=replace(self.settings.registry, actions=self._actions))
@@ -72,8 +76,11 @@ class World:
         self._events: list[Fact] = []
         self._stack = AsyncExitStack()
         self._has_started = False
+        self._says_seed = seed is None
 
     async def __aenter__(self) -> Self:
+        if self._says_seed:
+            sys.stdout.write(f"seed of the world: {self.seed}\n")
         await self._open_connections()
         await self._build()
         return self
@@ -131,10 +138,13 @@ class World:
         method: str = "POST",
         headers: Mapping[str, str] | None = None,
     ) -> Answered:
-        """Another system calls a webhook. Raises LookupError when no rule listens there."""
-        known = self.engine.matcher.watches.webhooks
+        """Another system calls a webhook; "connection/chakra" is the one at which Chakra tells what became of messages.
+
+        Raises LookupError when nobody listens there.
+        """
+        known = {**self.engine.matcher.watches.webhooks, **self.engine.receivers}
         if webhook_id not in known:
-            raise LookupError(f'no rule listens to the webhook "{webhook_id}". {near(webhook_id, known)}'.strip())
+            raise LookupError(f'nobody listens to the webhook "{webhook_id}". {near(webhook_id, known)}'.strip())
         body = text.encode() if json is None else _json.dumps(json).encode()
         kind = "text/plain" if json is None else "application/json"
         answer = await self._posted(
@@ -240,7 +250,7 @@ class World:
 
     async def _open_connections(self) -> None:
         for name, kind in self.settings.registry.connections.items():
-            simulation = kind.simulated(self.clock)
+            simulation = kind.simulated(self.clock, self.settings.connection_values(name), self.seed)
             self.connections[name] = simulation.connection if simulation else Nowhere({})
             if simulation:
                 self._simulators[name] = simulation.simulator
@@ -311,7 +321,15 @@ class World:
         return command.id
 
     async def _posted(self, path: str, method: str, headers: Mapping[str, str], body: bytes) -> Answered:
-        app = WebhookApp(self.engine.intake, self.engine.matcher, _KEY, self.log, heard=self.engine.silence.heard)
+        engine = self.engine
+        app = WebhookApp(
+            engine.intake,
+            engine.matcher,
+            _KEY,
+            self.log,
+            receivers=engine.receivers,
+            heard=engine.silence.heard,
+        )
         told: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
@@ -349,18 +367,6 @@ class World:
         """The process dies: calls under way are never heard of again."""
         self.clock.abandon()
         await self.engine.finish()
-
-
-def _settings(given: Settings | Mapping[str, Json] | None, time_zone: str | None, plugins: Sequence[str]) -> Settings:
-    """The settings of a world; those of a mapping are read as the file is. Raises ProblemError."""
-    if not isinstance(given, Settings):
-        chosen = {} if given and "sending" in given else {"sending": "live"}
-        text = _json.dumps({**chosen, **(given or {})})
-        loaded = settings_of(text.encode(), Path(SETTINGS_FILE), Secrets(SECRETS_FILE), Registry.discover(plugins))
-        if loaded.settings is None:
-            raise ProblemError(*loaded.problems)
-        given = loaded.settings
-    return replace(given, time_zone=time_zone) if time_zone else given
 
 
 def _read(reading: Coroutine[Any, Any, T]) -> T:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from random import Random
 
 from connections.chakra.simulator.simulator import Simulator
 from engine.records import EffectRecord
 from engine.settle import listing_entity, receipts_webhook
 from engine.testing import World
+from engine.values import Json
 from tests.promises.onlooker import Onlooker
 
 LISTING = listing_entity("chakra")
@@ -104,17 +104,16 @@ async def judgement(world: World, onlooker: Onlooker | None = None) -> Judgement
     return judged(effects, world.simulator)
 
 
-def settle_time(world: World, seconds: float) -> None:
-    """Sets it as the settings would."""
-    vars(world.connections["chakra"])["settle_time"] = timedelta(seconds=seconds)
+def settling(seconds: float) -> dict[str, Json]:
+    """Settings with this settle time."""
+    return {"connections": {"chakra": {"settle_time": seconds, "timeout": min(seconds, 10)}}}
 
 
 async def deaths(if_unsure: str, sends: int, seed: int, *, settle: float = 120) -> Judgement:
     """A daemon that dies again and again while it sends, under the faults of P7."""
     random = Random(f"{seed}/{if_unsure}")
-    async with World() as world:
+    async with World(settings=settling(settle), seed=seed) as world:
         onlooker = Onlooker(world)
-        settle_time(world, settle)
         world.simulator.faults.add(*FAULTS)
         await world.load({"rules.yaml": rule(if_unsure)})
         await world.set_state(LISTING, "proven")
@@ -129,8 +128,3 @@ async def deaths(if_unsure: str, sends: int, seed: int, *, settle: float = 120) 
         found.shown_late, found.told_late = len(onlooker.shown_late), len(onlooker.told_late)
         found.told = onlooker.told
         return found
-
-
-async def hear(world: World, headers: dict[str, str], body: bytes) -> str:
-    """A status webhook comes in, as the listener hands it over."""
-    return await world.engine.receivers[WEBHOOK](headers, body)

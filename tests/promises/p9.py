@@ -15,7 +15,7 @@ from engine.records import EffectRecord
 from engine.runs import retry
 from engine.testing import World
 from engine.values import Arrived, NotFound, Outcome, Settlement
-from tests.promises.doubt import LISTING, Judgement, fire, hear, judgement, number, rule, settle_time
+from tests.promises.doubt import LISTING, WEBHOOK, Judgement, fire, judgement, number, rule, settling
 from tests.promises.figure import Figure, Stopwatch, new_seed
 
 SHORT = 60
@@ -54,7 +54,6 @@ async def forged_status(world: World, sends: int, random: Random) -> None:
     """Statuses with op_ids that nobody gave, with another's message id, and unsigned ones with the right op_id."""
     forger = Statuses(StatusSettings(secret=SECRET, forged=True, loss=1), random.randrange(1000))
     unsigned = Statuses(StatusSettings())
-    vars(world.connections["chakra"])["webhook_secret"] = SECRET
     for n in range(sends):
         await fire(world, "hold", number(n), f"N{n}", f"order-{n}")
         last = list(world.simulator.messages)[-1:]
@@ -62,7 +61,7 @@ async def forged_status(world: World, sends: int, random: Random) -> None:
         for effect in await world.journal.effects(("unsure",), 3):
             webhooks += [unsigned.signed(_status(effect.op_id))]
         for webhook in webhooks:
-            await hear(world, webhook.headers, webhook.body)
+            await world.webhook(WEBHOOK, text=webhook.body.decode(), headers=webhook.headers)
 
 
 async def status_before_answer(world: World, sends: int, random: Random) -> None:
@@ -80,7 +79,7 @@ async def status_before_answer(world: World, sends: int, random: Random) -> None
         outcome = await perform(*asked)  # type: ignore[arg-type]
         while told:
             webhook = told.pop()
-            await hear(world, webhook.headers, webhook.body)
+            await world.engine.receivers[WEBHOOK](webhook.headers, webhook.body)  # while a call of the world is on
         return outcome
 
     vars(chakra)["perform"] = overtaken
@@ -114,9 +113,10 @@ def settled(variant: Variant, sends: int, seed: int, *, defended: bool = True) -
 
 
 async def _played(variant: Variant, sends: int, random: Random, defended: bool) -> Judgement:
-    async with World() as world:
-        if not defended and variant is late_listing:
-            settle_time(world, 1)
+    settings = settling(1 if variant is late_listing and not defended else 120)
+    if variant is forged_status:
+        settings["connections"]["chakra"]["webhook_secret"] = SECRET
+    async with World(settings=settings, seed=random.randrange(1_000_000)) as world:
         world.simulator.faults.add(*LOST)
         await world.load({"rules.yaml": rule("send_again") + rule("hold")})
         await world.set_state(LISTING, "proven")

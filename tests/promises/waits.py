@@ -228,7 +228,7 @@ class _Play:
             found.late.append(told)
 
     async def _played(self) -> World:
-        world = World(settings=replace(settings()), journal=self._front)
+        world = World(settings=replace(settings()), journal=self._front, seed=0)
         async with world:
             self._world = world
             self._mortal = Mortal(world, self._front, self._on_death)

@@ -82,7 +82,7 @@ class Player:
 
     async def play(self) -> Ending:
         """The whole story, and how it ended."""
-        world = World(settings=replace(settings()), journal=self.front)
+        world = World(settings=replace(settings()), journal=self.front, seed=self.story.seed)
         async with world:
             self._furnish(world)
             mortal = Mortal(world, self.front, *(() if self.remembers else (self._forget,)))

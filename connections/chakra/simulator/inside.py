@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from connections.chakra.simulator.app import App, ConnectionCutError, Scope
-from connections.chakra.simulator.settings import TEAM
 from connections.chakra.simulator.simulator import Simulator
 from connections.pool.wire import last_look
 from engine.clock import Clock
-from engine.plugin import Simulation
+from engine.plugin import Json, Simulation
 
 if TYPE_CHECKING:
     from connections.chakra.connection import ChakraConnection
@@ -87,16 +86,11 @@ class Inside(httpx.AsyncBaseTransport):
         return httpx.Response(start["status"], headers=headers, content=content, extensions={"cut": False})
 
 
-def inside(kind: type[ChakraConnection], clock: Clock) -> Simulation:
+def inside(kind: type[ChakraConnection], clock: Clock, settings: Mapping[str, Json], seed: int) -> Simulation:
     """A connection of this kind to a simulator of its own."""
-    simulator = Simulator(Impatient(clock))
-    settings = {
-        "base_url": "https://chakra.example",
-        "token": simulator.token,
-        "plugin_id": TEAM,
-        "phone_number_id": "100000000000001",
-    }
-    connection = kind(settings)
+    simulator = Simulator(Impatient(clock), seed=seed)
+    here = {"base_url": "https://chakra.example", "token": simulator.token}
+    connection = kind({**kind.simulated_settings, **settings, **here})
     connection._transport = Inside(simulator, clock)
     return Simulation(connection, simulator)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -327,6 +330,78 @@ async def test_settings_are_those_of_the_file() -> None:
         assert "05:35" in world.runs("wait")[0].steps[0].reason
     with pytest.raises(ProblemError, match='did you mean "Europe/Malta"'):
         World(settings={"time_zone": "Europe/Kolkata"})
+
+
+SIGNED = {"connections": {"chakra": {"settle_time": 30, "timeout": 5, "webhook_secret": "of the team"}}}
+
+
+def told(op_id: str) -> str:
+    """A status webhook in Meta's format."""
+    status = {"id": "wamid.1", "status": "delivered", "biz_opaque_callback_data": f"rw1:{op_id}"}
+    return json.dumps({"entry": [{"changes": [{"field": "messages", "value": {"statuses": [status]}}]}]})
+
+
+def signature(body: str) -> str:
+    return hmac.new(b"of the team", body.encode(), hashlib.sha256).hexdigest()
+
+
+async def test_a_status_webhook_that_is_signed_settles_a_send_whose_answer_was_lost() -> None:
+    async with World(settings=SIGNED) as world:
+        await world.load({"rules.yaml": SEND})
+        world.simulator.faults.add({"kind": "answer_lost", "times": 1})
+        await world.webhook("paid", json={"id": "A1"})
+        (effect,) = await world.journal.effects(("unsure",), 1)
+        body = told(effect.op_id)
+        assert (await world.webhook("connection/chakra", text=body)).status == 403
+        assert world.running("send") == 1
+        answer = await world.webhook(
+            "connection/chakra", text=body, headers={"X-Chakra-Signature-256": signature(body)}
+        )
+        assert answer.status == 200
+        assert [run.outcome for run in world.runs("send")] == ["finished"]
+
+
+async def test_a_connection_of_a_world_keeps_to_its_settings() -> None:
+    async with World(settings=SIGNED) as world:
+        await world.load({"rules.yaml": SEND})
+        world.simulator.faults.add({"kind": "answer_lost", "times": 1})
+        await world.webhook("paid", json={"id": "A1"})
+        await world.advance(39)
+        assert world.running("send") == 1
+        await world.advance(1)
+        assert [run.outcome for run in world.runs("send")] == ["finished"]
+
+
+@pytest.mark.parametrize(
+    ("chakra", "said"),
+    [
+        ({"settle_tim": 30}, 'did you mean "settle_time"'),
+        ({"settle_time": 1}, "at least the timeout"),
+        (7, "is the number 7"),
+    ],
+)
+def test_settings_of_a_connection_are_checked_as_those_of_the_file_are(chakra: Json, said: str) -> None:
+    with pytest.raises(ProblemError, match=said):
+        World(settings={"connections": {"chakra": chakra}})
+
+
+async def test_the_chance_of_a_world_comes_from_its_seed_which_is_said_if_nobody_chose_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def accepted(seed: int | None) -> tuple[int, list[str]]:
+        async with World(seed=seed) as world:
+            await world.load({"rules.yaml": SEND})
+            world.simulator.faults.add({"kind": "status", "status": 400, "code": 131026, "probability": 0.5})
+            for number in range(20):
+                await world.webhook("paid", json={"id": f"A{number}"})
+            return world.seed, [message.text for message in world.messages]
+
+    drawn, first = await accepted(None)
+    assert capsys.readouterr().out == f"seed of the world: {drawn}\n"
+    assert await accepted(drawn) == (drawn, first)
+    assert capsys.readouterr().out == ""
+    others = [texts for seed in range(3) for _, texts in [await accepted(seed)]]
+    assert any(texts != first for texts in others)
 
 
 async def test_a_world_without_a_simulator_says_so() -> None:

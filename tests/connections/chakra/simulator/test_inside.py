@@ -24,7 +24,7 @@ def clock() -> VirtualClock:
 
 @pytest.fixture
 async def chakra(clock: VirtualClock) -> AsyncIterator[Simulation]:
-    found = ChakraConnection.simulated(clock)
+    found = ChakraConnection.simulated(clock, {}, 0)
     await found.connection.open(Tools(clock))
     yield found
     await found.connection.close()
