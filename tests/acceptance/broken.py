@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import main
+from engine.due import Due
 from engine.effects import Effects
 from engine.executor import Executor
 from engine.intake import Intake
 from engine.journal import file
 from engine.journal.sqlite import SqliteJournal
-from engine.records import Changes, Conflict, Done, EffectRecord, StepRecord, Update
+from engine.records import Changes, Conflict, Done, DueRecord, EffectRecord, StepRecord, Update
 
 
 def no_intent() -> None:
@@ -95,7 +96,37 @@ def unsynced() -> None:
     setattr(file, "connect", hasty)  # noqa: B010
 
 
-SWITCHES = {switch.__name__: switch for switch in (no_intent, sends_again, answers_first, trace_apart, unsynced)}
+def keeps_dues() -> None:
+    """That a schedule has fired is written down a while after what it set off."""
+    once = Due._once
+
+    async def fired_first(self: Due, row: DueRecord, changes: Changes, keep: bool = False) -> bool:
+        if row.kind != "schedule":
+            return await once(self, row, changes, keep)
+        fired = Changes(put=[record for record in changes.put if not isinstance(record, DueRecord)])
+        await self._journal.commit(fired)
+        await asyncio.sleep(0.97)
+        changes.put = [record for record in changes.put if isinstance(record, DueRecord)]
+        return await once(self, row, changes, keep)
+
+    setattr(Due, "_once", fired_first)  # noqa: B010
+
+
+def hoards() -> None:
+    """Whatever comes in stays in memory."""
+    take, hoard = Intake.take, list[Any]()
+
+    async def taken(self: Intake, *fact: Any) -> list[str]:
+        hoard.append([fact, "x" * 100_000])
+        return await take(self, *fact)
+
+    setattr(Intake, "take", taken)  # noqa: B010
+
+
+SWITCHES = {
+    switch.__name__: switch
+    for switch in (no_intent, sends_again, answers_first, trace_apart, unsynced, keeps_dues, hoards)
+}
 
 if __name__ == "__main__":
     SWITCHES[sys.argv[1]]()

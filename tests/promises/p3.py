@@ -16,11 +16,16 @@ from engine.journal.sqlite import SqliteJournal
 from engine.testing import World
 from tests.engine.test_calendar import Fits, changes, due, fitting, once_each
 from tests.promises.figure import Figure, Stopwatch, new_seed
+from tests.promises.ticks import ticks
 
 YEARS = range(2016, 2026)
 SHORT_ZONES = 4
 SHORT_KILLS = 20
 LONG_KILLS = 200
+"""Deaths of an engine in virtual time."""
+SHORT_REAL_KILLS = 3
+LONG_REAL_KILLS = 60
+"""kill -9 of a daemon; 200 would take some five minutes."""
 BERLIN = ZoneInfo("Europe/Berlin")
 BEGIN = datetime(2026, 3, 28, 20, 0, tzinfo=UTC)
 """A few hours before the clocks of Berlin go forward."""
@@ -44,8 +49,14 @@ def run(long: bool, *, defended: bool = True) -> Figure:
     differences, cases = _all_zones(chosen, YEARS if long else (2024, 2025), defended)
     kills = LONG_KILLS if long else SHORT_KILLS
     wrong, fired = asyncio.run(_kills(random, kills))
-    note = f"differences, doubles and dues not fired; {len(chosen)} zones, {kills} kills around {fired} due times"
-    return Figure("P3", cases + fired, differences + wrong, watch.seconds, seed, note)
+    with tempfile.TemporaryDirectory(prefix="rulewheel-") as folder:
+        real = asyncio.run(ticks(Path(folder) / "house", LONG_REAL_KILLS if long else SHORT_REAL_KILLS, seed))
+    note = (
+        f"differences, doubles and dues not fired; {len(chosen)} zones, {kills} deaths in virtual time around {fired} "
+        f"due times, {real.kills} kill -9 of the daemon around {real.fired}"
+    )
+    broken = differences + wrong + real.broken
+    return Figure("P3", cases + fired + real.fired, broken, watch.seconds, seed, note)
 
 
 def _all_zones(names: list[str], years: range | tuple[int, ...], defended: bool) -> tuple[int, int]:
