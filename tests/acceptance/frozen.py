@@ -10,30 +10,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from connections.pool.wire import Wire
+from connections.pool import wire
+from engine.plugin import Clock
 from engine.runs import gate
 
 SEND_BY = timedelta(seconds=1)
 BEFORE, AFTER, WITHOUT = "before_look", "after_look", "without_look"
-
-
-class Freezing:
-    """A transport that freezes its process before it writes."""
-
-    def __init__(self, transport: Any, mark: Path) -> None:
-        self._transport = transport
-        self._mark = mark
-
-    def write(self, data: bytes) -> None:
-        freeze(self._mark)
-        self._transport.write(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 def freeze(mark: Path) -> None:
@@ -45,16 +32,18 @@ def freeze(mark: Path) -> None:
 
 def freezes(place: str, mark: Path) -> None:
     """Puts the freeze into its place."""
-    send = Wire._send
+    look = wire.last_look
 
-    def sent(self: Any, message: bytes, reply: Any, patience: Any, send_by: Any) -> None:
-        if send_by is not None and place == AFTER:
-            self._transport = Freezing(self._transport, mark)
-        elif send_by is not None:
+    async def looked(extensions: Mapping[str, Any], clock: Clock) -> None:
+        is_send = extensions.get("send_by") is not None
+        if is_send and place != AFTER:
             freeze(mark)
-        send(self, message, reply, patience, None if place == WITHOUT else send_by)
+        if not is_send or place != WITHOUT:
+            await look(extensions, clock)
+        if is_send and place == AFTER:
+            freeze(mark)
 
-    setattr(Wire, "_send", sent)  # noqa: B010
+    setattr(wire, "last_look", looked)  # noqa: B010
 
 
 def main(place: str, mark: str, settings: str) -> None:
