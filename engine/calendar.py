@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
 from apscheduler.triggers.cron import CronTrigger
@@ -99,6 +99,29 @@ class Every:
 
     def next_after(self, when: datetime) -> datetime | None:
         return self.anchor + max(0, (when - self.anchor) // self.step + 1) * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """One instant and no other."""
+
+    at: datetime
+
+    def next_after(self, when: datetime) -> datetime | None:
+        return self.at if self.at > when else None
+
+
+def once(at: datetime, zone: tzinfo) -> Calendar:
+    """One instant; without an offset it is a time on the wall, right after the gap if it is skipped."""
+    return Once(at.astimezone(UTC) if at.tzinfo else _first_valid(at, zone))
+
+
+def told(text: str) -> time | datetime | None:
+    """The time that an entity tells: a time of day, a date, or both, on the wall or as an instant; else None."""
+    try:
+        return time.fromisoformat(text).replace(tzinfo=None) if ":" in text[:3] else datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def at_time(hour: int, minute: int, second: int, weekdays: frozenset[int] | None, zone: tzinfo) -> Calendar:

@@ -273,7 +273,7 @@ def _decided(watcher: Watcher, memory: Json, fact: Fact, view: Snapshot) -> tupl
     try:
         return plugin.decide(memory, fact, view.with_variables(watcher.use.given)), ""
     except TemplateProblem as problem:
-        return Decision(memory, Nothing(), f"a template failed: {problem}"), f"a template failed: {problem}"
+        return Decision(memory, Nothing(), f"a template failed: {problem}", warns=True), ""
     except Exception as error:  # one trigger's mistake must not keep the fact from the others
         fault = f"the trigger {watcher.use.name} failed: {type(error).__name__}: {error}"
         return Decision(memory, Nothing(), fault), fault

@@ -90,8 +90,22 @@ from engine.field import (
     optional,
     required,
 )
+from engine.kinds import (
+    BOUND,
+    ENTITIES,
+    ENTITY,
+    TIME_OF_DAY,
+    TIME_OR_ENTITY,
+    WANTED,
+    WEEKDAY,
+    WEEKDAYS,
+    Wanted,
+    is_entity,
+    same,
+)
 from engine.problem import Problem, near
-from engine.threshold import Crossing, Threshold
+from engine.template import TemplateProblem
+from engine.threshold import Bounds, Crossing, Threshold, measured
 from engine.values import (
     Accepted,
     Arrived,
@@ -126,6 +140,7 @@ from engine.values import (
     duration,
     is_true,
     masked,
+    state_object,
 )
 
 Plan: TypeAlias = Request | SetState | Later | Say | FireEvent | Call | Switch
@@ -211,8 +226,9 @@ class Example:
     `yaml` holds the plugin's own fields: what stands below `data:` of an action, and beside `trigger:` of a trigger.
     `gives` is, for an action, the list of what it plans: the body of each request, or for a state change, log line or
     event its fields as a mapping; for a trigger, pairs (fact data, the `trigger` data it fires with, or None), taken in
-    order as facts of the first thing that it watches. Entities in `known` exist beforehand, with these states. The time
-    zone is Asia/Kolkata.
+    order as facts of the first thing that it watches. Where that are states, the fact data are {entity: its new state,
+    or None if it is removed}, and the states before and after in `trigger` are told by the text of the state. Entities
+    in `known` exist beforehand, with these states. The time zone is Asia/Kolkata.
     """
 
     title: str
@@ -361,16 +377,25 @@ class Connection(Block):
 __all__ = [
     "ANYTHING",
     "BOOLEAN",
+    "BOUND",
     "DURATION",
+    "ENTITIES",
+    "ENTITY",
     "MAPPING",
     "NUMBER",
     "PHONE",
     "TEXT",
+    "TIME_OF_DAY",
+    "TIME_OR_ENTITY",
     "URL",
+    "WANTED",
+    "WEEKDAY",
+    "WEEKDAYS",
     "Accepted",
     "Action",
     "Arrived",
     "Block",
+    "Bounds",
     "Calendar",
     "Call",
     "CannotTell",
@@ -415,6 +440,7 @@ __all__ = [
     "State",
     "States",
     "Switch",
+    "TemplateProblem",
     "Threshold",
     "TimeSaid",
     "Tools",
@@ -422,6 +448,7 @@ __all__ = [
     "Unsure",
     "View",
     "Waiting",
+    "Wanted",
     "Watch",
     "Webhook",
     "calendar",
@@ -431,12 +458,16 @@ __all__ = [
     "either",
     "inside",
     "integer",
+    "is_entity",
     "is_true",
     "late",
     "listing",
     "many",
     "masked",
+    "measured",
     "near",
     "optional",
     "required",
+    "same",
+    "state_object",
 ]

@@ -74,8 +74,11 @@ class Reactions:
     def written(self, reactions: Sequence[Reaction], changes: Changes, view: Snapshot) -> None:
         """It is on disk: the states are as it says, and the parts hear of their work."""
         for reaction in reactions:
+            rule, decision = reaction.watcher.program.rule, reaction.decision
             if reaction.fault:
-                self._log.error("a trigger failed", rule=reaction.watcher.program.rule, reason=reaction.fault)
+                self._log.error("a trigger failed", rule=rule, reason=reaction.fault)
+            elif decision.warns:
+                self._log.warning("a trigger cannot tell", rule=rule, reason=decision.reason)
         self._take_states(changes, view)
         if events := [record for record in changes.put if isinstance(record, EventRecord)]:
             self._events.say(*events)

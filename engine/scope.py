@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from engine.plugin import View
 from engine.template import Template, TemplateProblem, is_template
@@ -40,8 +41,19 @@ class Scope:
     def _template(self, source: str, strict: bool) -> Json:
         view = self.view
         return Template.parse(source).render(
-            self.variables, now=view.now, zone=view.zone, strict=strict, view=view, warnings=self.warnings
+            with_time(self.variables), now=view.now, zone=view.zone, strict=strict, view=view, warnings=self.warnings
         )
+
+
+def with_time(variables: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The variables, with `trigger.now` as a time; the fact carried it as ISO text."""
+    trigger = variables.get("trigger")
+    if not isinstance(trigger, Mapping) or not isinstance(trigger.get("now"), str):
+        return variables
+    try:
+        return {**variables, "trigger": {**trigger, "now": datetime.fromisoformat(trigger["now"])}}
+    except ValueError:
+        return variables
 
 
 __all__ = ["Scope", "TemplateProblem"]

@@ -6,10 +6,12 @@ number was seen outside. Source: Home Assistant's `numeric_state`, whose semanti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
-from engine.values import Json
+from engine.values import Json, State
 
 Movement = Literal["entered", "left", "stays inside", "stays outside"]
 
@@ -76,6 +78,51 @@ class Threshold:
         return f"{it} is not {self}"
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A threshold as it is written: each bound a number, or the entity that holds it for now."""
+
+    above: float | str | None = None
+    below: float | str | None = None
+
+    def fault(self) -> str:
+        """What is wrong with the bounds, in words; empty when they are well or nobody can tell yet."""
+        if isinstance(self.above, str) or isinstance(self.below, str):
+            return ""
+        return Threshold(self.above, self.below).fault()
+
+    def now(self, state: Callable[[str], State | None]) -> Threshold:
+        """The threshold by what the entities hold. Raises ValueError, in words, when one holds no number."""
+        return Threshold(_held(self.above, state), _held(self.below, state))
+
+
+def _held(bound: float | str | None, state: Callable[[str], State | None]) -> float | None:
+    if not isinstance(bound, str):
+        return bound
+    found = state(bound)
+    if found is None:
+        raise ValueError(f"there is no entity {bound} to compare with")
+    value = measured(found.state, bound)
+    if value is None:
+        raise ValueError(f"{bound} is {found.state}, so there is nothing to compare with")
+    return value
+
+
+def measured(value: Json, name: str) -> float | None:
+    """The number that a state or attribute holds, None while it holds none. Raises ValueError for other text."""
+    if value in _NO_VALUE:
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = float("nan")
+    if not isfinite(found):
+        said = f'"{value}"' if isinstance(value, str) else str(value)
+        raise ValueError(f"{name} is {said[:100]}, which is no number")
+    return found
+
+
+_NO_VALUE = (None, "unknown", "unavailable")
 _MOVEMENTS: dict[tuple[bool, bool], Movement] = {
     (False, True): "entered",
     (True, False): "left",

@@ -64,12 +64,14 @@ class Nothing:
 class Decision:
     """What a trigger made of a fact: its new memory for this subject, the verdict, and why in words.
 
-    The verdict of a sensor is the state that it takes on.
+    The verdict of a sensor is the state that it takes on. With `warns` the reason is something that a person should
+    know: the fact could not be judged.
     """
 
     memory: Json
     verdict: Fire | Hold | Nothing | SetState
     reason: str
+    warns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,15 @@ from engine.plugin import (
     Schedule,
     States,
     Trigger,
-    View,
     Watch,
     Webhook,
 )
 from engine.source import read
+from engine.values import moved
 from tests.snapshot import NOW, Snapshot
 
 FEWEST = 2
+STATES = ("from_state", "to_state")
 
 
 def undocumented(plugin: type[Action | Trigger]) -> Iterator[str]:
@@ -72,14 +73,18 @@ def _planned(plan: Plan) -> Json:
     return json.loads(json.dumps(planned))
 
 
-def _fires(trigger: Trigger, example: Example, view: View) -> None:
+def _fires(trigger: Trigger, example: Example, view: Snapshot) -> None:
     assert example.gives, "the example says nothing of what it gives"
     watch = trigger.watches(view)[0]
-    memory: Json = None
+    memories = dict(trigger.attach(view))
     for data, wanted in example.gives:
-        decision = trigger.decide(memory, _fact(watch, data), view)
+        fact = _fact(watch, data, view)
+        if isinstance(watch, States | Reads):
+            view = view.with_states(data)
+        memory = memories.get(trigger.subject_of(fact))
+        decision = trigger.decide(memory, fact, view)
         assert decision.reason
-        memory = json.loads(json.dumps(decision.memory))  # as the journal keeps it
+        memories[trigger.subject_of(fact)] = json.loads(json.dumps(decision.memory))  # as the journal keeps it
         told = _told(decision.verdict)
         assert told == wanted, f"it gives {told}, because {decision.reason}"
         unsaid = list(_unsaid(trigger, wanted or {}))
@@ -88,10 +93,13 @@ def _fires(trigger: Trigger, example: Example, view: View) -> None:
 
 def _told(verdict: object) -> Json:
     fire = verdict.fire if isinstance(verdict, Hold) else verdict
-    return json.loads(json.dumps(fire.data)) if isinstance(fire, Fire) else None
+    if not isinstance(fire, Fire):
+        return None
+    told = json.loads(json.dumps(fire.data))
+    return {key: value["state"] if key in STATES and value else value for key, value in told.items()}
 
 
-def _fact(watch: Watch, data: Json) -> Fact:
+def _fact(watch: Watch, data: Json, view: Snapshot) -> Fact:
     """A fact as the engine makes it of what the trigger watches."""
     match watch:
         case Poll():
@@ -102,10 +110,9 @@ def _fact(watch: Watch, data: Json) -> Fact:
             return Fact("webhook", watch.id, data, NOW)
         case Facts():
             return Fact(watch.kind, watch.subject, data, NOW)
-        case States():
-            return Fact("state", data["entity_id"], data, NOW)
-        case Reads():
-            return Fact("state", (data or {}).get("entity_id", ""), data, NOW)
+        case States() | Reads():
+            (entity,) = data
+            return moved(view.state(entity), view.with_states(data).state(entity), NOW)
 
 
 def _unsaid(trigger: Trigger, told: Json, above: str = "") -> Iterator[str]:

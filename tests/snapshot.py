@@ -22,6 +22,11 @@ class Snapshot:
         self.zone = zone
         self._states = {name: State(name, state, {}, now, now) for name, state in (states or {}).items()}
 
+    def with_states(self, states: Mapping[str, str | None]) -> Snapshot:
+        """The same with other states; None takes an entity away."""
+        known = {name: state.state for name, state in self._states.items()} | dict(states)
+        return Snapshot({name: state for name, state in known.items() if state is not None}, self.now, self.zone)
+
     def state(self, entity: str) -> State | None:
         return self._states.get(entity)
 

@@ -2,49 +2,92 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, time
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 
 from engine.plugin import (
+    ENTITY,
     TEXT,
+    TIME_OR_ENTITY,
+    WEEKDAY,
+    WEEKDAYS,
+    Calendar,
     Decision,
     Example,
     Fact,
     Fire,
     Json,
     Kind,
+    Misread,
     Schedule,
     Trigger,
     View,
     Watch,
     calendar,
-    choice,
+    duration,
+    inside,
     many,
     optional,
     required,
 )
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-MEANT = {
-    **dict.fromkeys(("weekday", "weekdays", "workday", "workdays"), "[mon, tue, wed, thu, fri]"),
-    **dict.fromkeys(("weekend", "weekends"), "[sat, sun]"),
-    "wednesday": "wed",
-}
 _NOW = {"now": "The time at which it was due, in your time zone, such as 2026-03-01T09:00:00+05:30"}
 
 
-def _time_of_day(value: Json) -> time:
-    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", str(value), re.ASCII)
-    if found is None:
-        raise ValueError('expected a time of day such as "09:30"; hours go from 00 to 23, minutes from 00 to 59')
-    hour, minute, second = (int(part or 0) for part in found.groups())
-    return time(hour, minute, second)
+@dataclass(frozen=True, slots=True)
+class ByEntity:
+    """The time that an entity holds, so much later (or, below 0, earlier)."""
+
+    entity: str
+    offset: timedelta = timedelta(0)
+
+    def __str__(self) -> str:
+        return f"{self.entity}{self.offset.total_seconds():+g}" if self.offset else self.entity
+
+    def calendar(self, days: frozenset[int] | None, view: View) -> Calendar | None:
+        """When it is due; None while the entity holds no time."""
+        state = view.state(self.entity)
+        told = calendar.told(state.state) if state is not None else None
+        if told is None:
+            return None
+        if isinstance(told, time):
+            daily = (datetime.combine(date(2000, 1, 2), told) + self.offset).time()
+            return calendar.at_time(daily.hour, daily.minute, daily.second, days, view.zone)
+        at = told + self.offset
+        local = at.astimezone(view.zone) if at.tzinfo else at
+        return calendar.once(at, view.zone) if days is None or local.weekday() in days else None
 
 
-TIME_OF_DAY = Kind(
-    'a time of day such as "09:30"',
-    {"type": "string", "help": "write hours and minutes, in quotes"},
-    _time_of_day,
+def _offset(value: Json) -> timedelta:
+    """A duration that may be negative."""
+    if isinstance(value, str) and value.strip().startswith("-"):
+        return -duration(value.strip()[1:])
+    if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
+        return -duration(-value)
+    if isinstance(value, dict) and all(isinstance(each, int | float) and each <= 0 for each in value.values()):
+        return -duration({unit: -amount for unit, amount in value.items()})
+    return duration(value)
+
+
+OFFSET = Kind('a duration; with a minus it is earlier: "-00:15:00"', {"type": ["number", "string", "object"]}, _offset)
+
+
+def _at(value: Json) -> time | ByEntity:
+    if isinstance(value, dict):
+        if unknown := [key for key in value if key not in ("entity_id", "offset")]:
+            raise Misread("expected entity_id and offset", (unknown[0],), value[unknown[0]], at_key=True)
+        if "entity_id" not in value:
+            raise ValueError('expected entity_id and offset; add "entity_id: …"')
+        offset = inside("offset", OFFSET, value["offset"]) if "offset" in value else timedelta(0)
+        return ByEntity(inside("entity_id", ENTITY, value["entity_id"]), offset)
+    found = TIME_OR_ENTITY.read(value)
+    return ByEntity(found) if isinstance(found, str) else found
+
+
+AT = Kind(
+    TIME_OR_ENTITY.says,
+    {**TIME_OR_ENTITY.schema, "type": ["string", "object"]},
+    _at,
 )
 
 
@@ -63,38 +106,64 @@ class Clocked(Trigger):
     gives = _NOW
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
-        now = fact.at.astimezone(view.zone).isoformat()
+        now = _local(fact, view)
         return Decision(memory, Fire({"now": now}), f"it was due at {now}")
+
+
+def _local(fact: Fact, view: View) -> str:
+    return fact.at.astimezone(view.zone).isoformat()
 
 
 class Time(Clocked):
     """Fires at a time of day, in your time zone; on all days, or on some days of the week.
 
-    Where clocks change it still fires once that day: at the first of two such hours, or right after a skipped one.
+    The time may be that of an entity, such as an `input_datetime`, and then follows it; with
+    `{entity_id: …, offset: "-00:15:00"}` so much earlier or later. Where clocks change it still fires once that day: at
+    the first of two such hours, or right after a skipped one.
     """
 
     name = "time"
-    at = required(many(TIME_OF_DAY), "The time of day, or a list of them")
-    weekday = optional(many(choice(*WEEKDAYS, meant=MEANT)), "Only on these days of the week")
+    gives = {**_NOW, "entity_id": "The entity that held the time; null where the rule names the time itself"}
+    at = required(many(AT), "The time of day, or an entity that holds a time, or a list of them")
+    weekday = optional(many(WEEKDAY), "Only on these days of the week")
     examples = (
         Example(
             "Every morning at nine",
             'at: "09:00"\n',
-            gives=[({"at": "2026-03-02T03:30:00+00:00"}, {"now": "2026-03-02T09:00:00+05:30"})],
+            gives=[({"at": "2026-03-02T03:30:00+00:00"}, {"now": "2026-03-02T09:00:00+05:30", "entity_id": None})],
         ),
         Example(
             "Twice on working days",
             'at: ["09:00", "17:30:00"]\nweekday: [mon, tue, wed, thu, fri]\n',
-            gives=[({"at": "2026-03-02T03:30:00+00:00"}, {"now": "2026-03-02T09:00:00+05:30"})],
+            gives=[({"at": "2026-03-02T03:30:00+00:00"}, {"now": "2026-03-02T09:00:00+05:30", "entity_id": None})],
+        ),
+        Example(
+            "A quarter of an hour before the time that somebody has set",
+            'at: {entity_id: input_datetime.closing, offset: "-00:15:00"}\n',
+            known={"input_datetime.closing": "18:00:00"},
+            gives=[
+                (
+                    {"at": "2026-03-02T12:15:00+00:00"},
+                    {"now": "2026-03-02T17:45:00+05:30", "entity_id": "input_datetime.closing"},
+                ),
+            ],
         ),
     )
 
     def watches(self, view: View) -> list[Watch]:
         days = frozenset(map(WEEKDAYS.index, self.weekday)) if self.weekday else None
-        return [
-            Schedule(calendar.at_time(at.hour, at.minute, at.second, days, view.zone), key=at.isoformat())
-            for at in dict.fromkeys(self.at)
-        ]
+        found: list[Watch] = []
+        for at in dict.fromkeys(self.at):
+            if isinstance(at, time):
+                found.append(Schedule(calendar.at_time(at.hour, at.minute, at.second, days, view.zone), str(at)))
+            elif (when := at.calendar(days, view)) is not None:
+                found.append(Schedule(when, str(at)))
+        return found
+
+    def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
+        due = super().decide(memory, fact, view)
+        entity = next((at.entity for at in self.at if isinstance(at, ByEntity) and str(at) == fact.subject), None)
+        return replace(due, verdict=Fire({"now": _local(fact, view), "entity_id": entity}))
 
 
 class Cron(Clocked):

@@ -21,7 +21,6 @@ from engine.rules.known import Known
 from engine.rules.model import Program, is_script
 from engine.rules.names import Names
 from engine.rules.normalise import (
-    NO_DEVICES,
     PLURALS,
     Draft,
     Written,
@@ -33,9 +32,9 @@ from engine.rules.normalise import (
 from engine.rules.program import body_of, fields_of, plain, program, rendered, trigger_variables
 from engine.rules.schema import (
     CONDITION_KINDS,
-    DEVICE_KINDS,
     LATER_CONDITIONS,
     LATER_TRIGGERS,
+    NEEDS,
     STEP_KINDS,
     ActionStep,
     Branch,
@@ -590,9 +589,10 @@ class _Rule:
             message = f'the {what} "{name}" comes with a later release of rulewheel'
             remedy = UNTIL_THEN.get(what, "take it out until then")
             self.told.fault(Fault(at, "not-yet", message, f"one of {', '.join(sorted(known))}", remedy))
-        elif isinstance(name, str) and name in DEVICE_KINDS:
-            message = f'the {what} "{name}" needs devices of Home Assistant'
-            self.told.fault(Fault(at, "needs-devices", message, remedy=NO_DEVICES))
+        elif isinstance(name, str) and name in NEEDS:
+            needed, instead = NEEDS[name]
+            message = f'the {what} "{name}" needs {needed}, and rulewheel has none'
+            self.told.fault(Fault(at, "needs-devices", message, remedy=instead))
         else:
             message = f'there is no {what} "{shown(name)}"' if isinstance(name, str) else f"the {what} is {found(name)}"
             hint = near(name, known) if isinstance(name, str) else ""

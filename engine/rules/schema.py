@@ -375,8 +375,18 @@ STEP_KINDS: Mapping[str, type[Step]] = {
 }
 LATER_CONDITIONS = frozenset({"state", "numeric_state", "time", "sun"})
 LATER_STEPS = frozenset({"set_conversation_response"})
-LATER_TRIGGERS = frozenset({"state", "numeric_state", "template", "sun", "calendar", "conversation", "mqtt"})
+LATER_TRIGGERS = frozenset({"calendar"})
 DEVICE_KINDS = frozenset({"device", "zone", "geo_location", "tag", "scene", "device_id"})
+NEEDS: Mapping[str, tuple[str, str]] = {
+    "device": ("devices", "name the entity with the trigger state instead"),
+    "zone": ("devices that move", "rulewheel does not know where people are; let their app call a webhook"),
+    "geo_location": ("devices that move", "rulewheel does not know where things are; let what knows it call a webhook"),
+    "tag": ("tags and their readers", "let what reads the tag call a webhook"),
+    "sun": ("a place on earth", "write the time of day with the trigger time"),
+    "mqtt": ("a broker of MQTT messages", "let what publishes the message call a webhook"),
+    "conversation": ("a voice assistant", "messages of customers come in by webhook"),
+}
+"""What triggers and conditions of Home Assistant need that rulewheel has not, and what to do instead."""
 
 
 # The schema for editors

@@ -85,7 +85,7 @@ async def test_a_cron_with_an_id_that_is_edited_moves_its_row() -> None:
     - id: r
       triggers: {trigger: cron, id: c, expression: "%s * * * *"}
       actions:
-        - stop: "{{ trigger.now[11:16] }}"
+        - stop: "{{ trigger.now.isoformat()[11:16] }}"
     """
     house = House()
     await house.start(program(text % "10"))

@@ -45,7 +45,7 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "duration_in_words": (7,),
     "duration_unit": (8,),
     "empty_file": (1,),
-    "from_home_assistant": (4, 8, 12, 18, 20),
+    "from_home_assistant": (8, 12, 18, 20),
     "get_with_json": (12,),
     "header_name_with_blank": (12,),
     "header_two_kinds": (14,),

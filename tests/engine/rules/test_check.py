@@ -105,7 +105,7 @@ def marked(text: str) -> tuple[str, str]:
         ("- delay: §soon", 'wrong-value "delay" is the text "soon"'),
         ("- condition: §tmplate", 'unknown-condition there is no condition "tmplate"; did you mean "template"?'),
         ("- condition: §state", 'not-yet the condition "state" comes with a later release of rulewheel'),
-        ("- condition: §zone", 'needs-devices the condition "zone" needs devices of Home Assistant'),
+        ("- condition: §zone", 'needs-devices the condition "zone" needs devices that move, and rulewheel has none'),
         ("- condition: §[a]", "unknown-condition the condition is a list"),
         ("- §condition: compare\n      value: 5", "wrong-value it is compared with nothing"),
         ("- {condition: compare, value: 5, above: 6, below: §6}", "wrong-value nothing is above 6 and below 6"),
@@ -146,7 +146,7 @@ FIELDS = "trigger: job.entries, job: x, status: ERROR"
     ("fields", "expected"),
     [
         ("trigger: §job.entrie, job: x", 'unknown-trigger there is no trigger "job.entrie"; did you mean'),
-        ("trigger: §state, to: x", 'not-yet the trigger "state" comes with a later release'),
+        ("trigger: §calendar, event: x", 'not-yet the trigger "calendar" comes with a later release'),
         ("trigger: §zone", 'needs-devices the trigger "zone"'),
         ("trigger: §[a]", 'wrong-type "trigger" is a list'),
         ("trigger: §'{{ a }}'", 'no-template-here "trigger" is a template'),

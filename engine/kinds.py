@@ -1,0 +1,122 @@
+"""Kinds of values that triggers and conditions share: entities, wanted states, bounds, times of day, weekdays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time
+from typing import Final, TypeAlias
+
+from engine.field import NUMBER, Kind, choice, either, many
+from engine.values import Json
+
+_ENTITY_ID = re.compile(r"[a-z][a-z0-9_]*\.[A-Za-z0-9_.-]+", re.ASCII)
+_EXPECTED_ENTITY = 'expected the name of an entity such as "input_boolean.holidays"'
+IS_ENTITY: Final = "entity"
+"""Marks, in a schema, where an entity is named."""
+
+
+def is_entity(value: Json) -> bool:
+    """Whether a value is written as an entity is: its kind, a dot, its name."""
+    return isinstance(value, str) and _ENTITY_ID.fullmatch(value) is not None
+
+
+def _entity(value: Json) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if is_entity(text):
+        return text
+    meant = re.sub(r"[^a-z0-9_.]+", "_", text.lower())
+    if is_entity(meant):
+        raise ValueError(f'{_EXPECTED_ENTITY}; write "{meant}"')
+    raise ValueError(f"{_EXPECTED_ENTITY}; in front of the dot stands which kind of entity it is")
+
+
+def _entities(value: Json) -> list[str]:
+    several = value.split(",") if isinstance(value, str) else value
+    return list(dict.fromkeys(many(ENTITY).read(several)))
+
+
+ENTITY: Final = Kind('an entity such as "input_boolean.holidays"', {"type": "string", IS_ENTITY: True}, _entity)
+ENTITIES: Final = Kind(f"{ENTITY.says}, or several", many(ENTITY).schema, _entities)
+BOUND: Final[Kind[float | str]] = either("a number, or an entity that holds one", NUMBER, ENTITY)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The states that are asked for; without `values` any will do."""
+
+    values: tuple[Json, ...] | None = None
+
+    def __contains__(self, value: Json) -> bool:
+        return self.values is None or any(same(value, each) for each in self.values)
+
+    def __str__(self) -> str:
+        return "anything" if self.values is None else " or ".join(f'"{value}"' for value in self.values)
+
+
+def same(one: Json, other: Json) -> bool:
+    """Equal as people read them: true is not 1, and 200 is not "200"."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+_PLAIN = ["string", "number", "boolean"]
+
+
+def _wanted(value: Json) -> Wanted:
+    if value is None:
+        return Wanted()
+    values = value if isinstance(value, list) else [value]
+    if not values or any(not isinstance(each, str | int | float) for each in values):
+        raise ValueError("expected a state, a list of states, or null for any")
+    return Wanted(tuple(values))
+
+
+WANTED: Final = Kind(
+    "a state, a list of states, or null for any",
+    {
+        "anyOf": [
+            {"type": [*_PLAIN, "null"]},
+            {"type": "array", "minItems": 1, "items": {"type": _PLAIN, "title": "a state"}},
+        ]
+    },
+    _wanted,
+)
+
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MEANT: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("weekday", "weekdays", "workday", "workdays"), "[mon, tue, wed, thu, fri]"),
+    **dict.fromkeys(("weekend", "weekends"), "[sat, sun]"),
+    "wednesday": "wed",
+}
+WEEKDAY: Final = choice(*WEEKDAYS, meant=_MEANT)
+
+
+def _time_of_day(value: Json) -> time:
+    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", str(value), re.ASCII)
+    if found is None:
+        raise ValueError('expected a time of day such as "09:30"; hours go from 00 to 23, minutes from 00 to 59')
+    hour, minute, second = (int(part or 0) for part in found.groups())
+    return time(hour, minute, second)
+
+
+TIME_OF_DAY: Final = Kind(
+    'a time of day such as "09:30"',
+    {"type": "string", "help": "write hours and minutes, in quotes"},
+    _time_of_day,
+)
+EntityId: TypeAlias = str
+
+
+def _time_or_entity(value: Json) -> time | EntityId:
+    text = value.strip() if isinstance(value, str) else value
+    if is_entity(text):
+        return str(text)
+    return _time_of_day(text)
+
+
+TIME_OR_ENTITY: Final[Kind[time | EntityId]] = Kind(
+    'a time of day such as "09:30", or an entity that holds a time',
+    {"type": "string", IS_ENTITY: True, "help": "write hours and minutes, in quotes"},
+    _time_or_entity,
+)
