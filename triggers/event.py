@@ -11,13 +11,39 @@ from engine.plugin import (
     Facts,
     Fire,
     Json,
+    Kind,
+    Misread,
     Nothing,
     Trigger,
     View,
     Watch,
     default,
+    inside,
     many,
     required,
+    same,
+)
+
+_NOBODY = {"id": None, "parent_id": None, "user_id": None}
+
+
+def _context(value: Json) -> dict[str, list[str]]:
+    if not isinstance(value, dict):
+        raise ValueError("expected a mapping with id, parent_id or user_id")
+    for key in value:
+        if key not in _NOBODY:
+            raise Misread("expected id, parent_id or user_id", (key,), value[key], at_key=True)
+    return {key: inside(key, many(TEXT), wanted) for key, wanted in value.items()}
+
+
+CONTEXT = Kind(
+    "a mapping with id, parent_id or user_id",
+    {
+        "type": "object",
+        "properties": {key: many(TEXT).schema for key in _NOBODY},
+        "additionalProperties": False,
+    },
+    _context,
 )
 
 
@@ -28,14 +54,24 @@ class Event(Trigger):
     """
 
     name = "event"
-    gives = {"event.event_type": "The type of the event", "event.data": "What it carries, by name"}
+    gives = {
+        "event.event_type": "The type of the event",
+        "event.data": "What it carries, by name",
+        "event.context": "By whom it came: `id` is the run that fired it, or null; `parent_id` and `user_id` are null",
+    }
     event_type = required(many(TEXT), "The type of the event, or a list of types")
     event_data = default(MAPPING, {}, "Only events that carry these values; mappings inside may hold more")
+    context = default(CONTEXT, {}, "Only events that came by one of these: `id`, `parent_id` or `user_id`")
     examples = (
         Example(
             "When a rule reports an order as paid",
             "event_type: order_paid\n",
-            gives=[({"order": "A1"}, {"event": {"event_type": "order_paid", "data": {"order": "A1"}}})],
+            gives=[
+                (
+                    {"order": "A1"},
+                    {"event": {"event_type": "order_paid", "data": {"order": "A1"}, "context": _NOBODY}},
+                )
+            ],
         ),
         Example(
             "Only orders from the shop in Pune",
@@ -48,6 +84,7 @@ class Event(Trigger):
                         "event": {
                             "event_type": "order_paid",
                             "data": {"shop": {"city": "Pune", "till": 2}, "order": "A1"},
+                            "context": _NOBODY,
                         }
                     },
                 ),
@@ -61,14 +98,18 @@ class Event(Trigger):
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
         if other := _difference(self.event_data, fact.data, "event_data"):
             return Decision(memory, Nothing(), f"{other} is not what the rule asks for")
-        told = {"event": {"event_type": fact.subject, "data": fact.data}}
+        context = {**_NOBODY, "id": fact.cause or None}
+        for key, wanted in self.context.items():
+            if context[key] not in wanted:
+                return Decision(memory, Nothing(), f"its context.{key} is not what the rule asks for")
+        told = {"event": {"event_type": fact.subject, "data": fact.data, "context": context}}
         return Decision(memory, Fire(told), f"the event {fact.subject} came")
 
 
 def _difference(wanted: Json, found: Json, name: str) -> str:
     """The dotted name of the first value that is not as wanted, or an empty text; the values may be private."""
     if not isinstance(wanted, dict) or not isinstance(found, dict):
-        return "" if _same(wanted, found) else name
+        return "" if same(wanted, found) else name
     for key, value in wanted.items():
         inner = f"{name}.{key}"
         if key not in found:
@@ -76,8 +117,3 @@ def _difference(wanted: Json, found: Json, name: str) -> str:
         if other := _difference(value, found[key], inner):
             return other
     return ""
-
-
-def _same(wanted: Json, found: Json) -> bool:
-    """Equal as people read them: true is not 1."""
-    return isinstance(wanted, bool) == isinstance(found, bool) and bool(wanted == found)
