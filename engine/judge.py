@@ -233,7 +233,7 @@ def _meant(error: ValidationError) -> list[ValidationError]:
     kind = "array" if isinstance(error.instance, list) else "object" if isinstance(error.instance, dict) else ""
     branches = error.schema["anyOf"] if isinstance(error.schema, dict) else ()
     for index, branch in enumerate(branches):
-        if branch.get("type") == kind if kind else "enum" in branch or _is_one_of_many(branch, branches):
+        if kind in _types(branch) if kind else "enum" in branch or _is_one_of_many(branch, branches):
             return [each for each in error.context or () if each.schema_path and each.schema_path[0] == index]
     return []
 
@@ -284,6 +284,7 @@ _OTHER_WORDS = {
     "job": ("id", "job_id"),
     "at": ("time", "hour"),
     "message": ("text", "msg"),
+    "state": ("to", "is", "equals", "value"),
 }
 """Words that people use for keys, where their spelling does not give the key away."""
 

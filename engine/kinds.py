@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Final, TypeAlias
 
-from engine.field import NUMBER, Kind, choice, either, many
+from engine.field import NUMBER, Kind, choice, many
 from engine.values import Json
 
 _ENTITY_ID = re.compile(r"[a-z][a-z0-9_]*\.[A-Za-z0-9_.-]+", re.ASCII)
@@ -33,13 +33,26 @@ def _entity(value: Json) -> str:
 
 
 def _entities(value: Json) -> list[str]:
-    several = value.split(",") if isinstance(value, str) else value
-    return list(dict.fromkeys(many(ENTITY).read(several)))
+    found = [ENTITY.read(each) for each in value.split(",")] if isinstance(value, str) else many(ENTITY).read(value)
+    return list(dict.fromkeys(found))
+
+
+def _bound(value: Json) -> float | str:
+    if is_entity(value):
+        return str(value)
+    try:
+        return NUMBER.read(value)
+    except ValueError:
+        number = re.match(r"\s*(-?[0-9.]+)\s*\D*$", value) if isinstance(value, str) else None
+        remedy = f"; write the number alone: {number[1]}" if number else ""
+        raise ValueError("expected a number, or an entity that holds one" + remedy) from None
 
 
 ENTITY: Final = Kind('an entity such as "input_boolean.holidays"', {"type": "string", IS_ENTITY: True}, _entity)
 ENTITIES: Final = Kind(f"{ENTITY.says}, or several", many(ENTITY).schema, _entities)
-BOUND: Final[Kind[float | str]] = either("a number, or an entity that holds one", NUMBER, ENTITY)
+BOUND: Final[Kind[float | str]] = Kind(
+    "a number, or an entity that holds one", {"type": ["number", "string"], IS_ENTITY: True}, _bound
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +64,16 @@ class Wanted:
     def __contains__(self, value: Json) -> bool:
         return self.values is None or any(same(value, each) for each in self.values)
 
+    def as_text(self) -> Wanted:
+        """The same as the text that states are, however it was written."""
+        return self if self.values is None else Wanted(tuple(str(value) for value in self.values))
+
     def __str__(self) -> str:
-        return "anything" if self.values is None else " or ".join(f'"{value}"' for value in self.values)
+        return (
+            "anything"
+            if self.values is None
+            else " or ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in self.values)
+        )
 
 
 def same(one: Json, other: Json) -> bool:
@@ -82,6 +103,27 @@ WANTED: Final = Kind(
     },
     _wanted,
 )
+
+_ONE_OR_MORE: Final = {
+    "anyOf": [{"type": _PLAIN}, {"type": "array", "minItems": 1, "items": {"type": _PLAIN, "title": "a state"}}]
+}
+
+
+def _states(value: Json) -> Wanted:
+    if value is None:
+        raise ValueError("expected a state, or a list of states")
+    return _wanted(value)
+
+
+STATES: Final = Kind("a state, or a list of states", _ONE_OR_MORE, _states)
+
+
+def truth_as_state(wanted: Json) -> str:
+    """What is wrong with asking for truth where a state is text; empty where nothing is."""
+    if isinstance(wanted, Wanted) and any(isinstance(value, bool) for value in wanted.values or ()):
+        return 'a state is text, not true or false; write "on" or "off", or true and false in quotes'
+    return ""
+
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MEANT: Final[Mapping[str, str]] = {

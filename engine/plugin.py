@@ -102,6 +102,7 @@ from engine.kinds import (
     Wanted,
     is_entity,
     same,
+    truth_as_state,
 )
 from engine.problem import Problem, near
 from engine.template import TemplateProblem
@@ -470,4 +471,5 @@ __all__ = [
     "required",
     "same",
     "state_object",
+    "truth_as_state",
 ]

@@ -23,7 +23,9 @@ HOUSE = """
 2   registry judge secret settings
 3   rules/selector rules/model rules/schema rules/names rules/known rules/program
 3   rules/normalise rules/blueprint rules/complaints rules/check rules/circles rules/book
-4   standing scope states entity later watches match conditions runs/limits runs/called runs/frames runs/course
+4   standing scope states entity later watches match
+4   conditions/holds conditions/typed conditions/compare conditions/entities conditions/clock conditions
+4   runs/limits runs/called runs/frames runs/course
 4   runs/calls runs/loops runs/waits runs/steps
 4   runs/modes runs/caps runs/gate runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer

@@ -27,6 +27,7 @@ from engine.plugin import (
     optional,
     required,
     same,
+    truth_as_state,
 )
 
 
@@ -99,7 +100,8 @@ class StateTrigger(Trigger):
             if one is not None and other is not None
         ]
         if self.attribute is None:
-            faults += [(key, _NO_TRUTH) for key, wanted in self._asked().items() if _holds_truth(wanted)]
+            found = {key: truth_as_state(wanted) for key, wanted in self._asked().items()}
+            faults += [(key, fault) for key, fault in found.items() if fault]
         return faults
 
     def watches(self, view: View) -> list[Watch]:
@@ -136,21 +138,16 @@ class StateTrigger(Trigger):
 
     def _misfit(self, old: Json, new: Json) -> str:
         """Why this change is not one that is asked for; empty when it is."""
-        asked = {key: self._comparable(wanted) for key, wanted in self._asked().items() if wanted is not None}
+        asked = {key: wanted for key, wanted in self._asked().items() if wanted is not None}
         if same(old, new) and (asked or self.attribute is not None):
             return f"{self.attribute or 'the state'} is {_shown(new)} as before"
         for key, wanted in asked.items():
             value, is_not = old if key.endswith("from") else new, key.startswith("not_")
+            wanted = wanted if self.attribute is not None else wanted.as_text()
             if (value in wanted) is is_not:
                 it = "it was" if key.endswith("from") else "it is"
                 return f"{it} {_shown(value)}, and the rule asks for {'not ' if is_not else ''}{wanted}"
         return ""
-
-    def _comparable(self, wanted: Wanted) -> Wanted:
-        """States are text, however they are written; attributes keep their type."""
-        if self.attribute is not None or wanted.values is None:
-            return wanted
-        return Wanted(tuple(str(value) for value in wanted.values))
 
     def _ends_hold(self, memory: Json, old: Json, to_state: Mapping[str, Json] | None) -> bool:
         new = self._value(to_state)
@@ -159,13 +156,6 @@ class StateTrigger(Trigger):
         if self.from_ is not None and self.to is None:
             return memory is not None and same(new, memory["from"])
         return True
-
-
-_NO_TRUTH = 'a state is text, not true or false; write "on" or "off", or true and false in quotes'
-
-
-def _holds_truth(wanted: Wanted | None) -> bool:
-    return isinstance(wanted, Wanted) and any(isinstance(value, bool) for value in wanted.values or ())
 
 
 def _is_held(memory: Json, now: datetime) -> bool:

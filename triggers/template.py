@@ -14,6 +14,7 @@ from engine.plugin import (
     Fire,
     Hold,
     Json,
+    Late,
     Nothing,
     Reads,
     TemplateProblem,
@@ -71,6 +72,13 @@ class Template(Trigger):
             ],
         ),
     )
+
+    def check(self) -> list[tuple[str, str]]:
+        written = self.value_template.written if isinstance(self.value_template, Late) else ""
+        if "{{" in written or "{%" in written:
+            return []
+        fault = "value_template is no template, so it never changes; write it between {{ and }}, in quotes"
+        return [("value_template", fault)]
 
     def watches(self, view: View) -> list[Watch]:
         return [Reads(str(self.value_template.written))]

@@ -86,7 +86,13 @@ def _at(value: Json) -> time | ByEntity:
 
 AT = Kind(
     TIME_OR_ENTITY.says,
-    {**TIME_OR_ENTITY.schema, "type": ["string", "object"]},
+    {
+        **TIME_OR_ENTITY.schema,
+        "type": ["string", "object"],
+        "properties": {"entity_id": ENTITY.schema, "offset": OFFSET.schema},
+        "required": ["entity_id"],
+        "additionalProperties": False,
+    },
     _at,
 )
 

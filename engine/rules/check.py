@@ -32,7 +32,6 @@ from engine.rules.normalise import (
 from engine.rules.program import body_of, fields_of, plain, program, rendered, trigger_variables
 from engine.rules.schema import (
     CONDITION_KINDS,
-    LATER_CONDITIONS,
     LATER_TRIGGERS,
     NEEDS,
     STEP_KINDS,
@@ -347,13 +346,13 @@ class _Rule:
 
     def _trigger(self, index: int, plugin: type[Trigger], values: dict[str, Json], at: Path, given: Names) -> None:
         """A trigger's own fields; their templates are worked out now, once, but for those that it works out itself."""
-        before = len(self.told.problems)
+        before = self.told.errors
         self.told.block(plugin, values, at, beside=TriggerKeys)
         for key, value in values.items():
             is_late = key in plugin.fields() and plugin.fields()[key].is_late
             names = Names.of_triggers([plugin]).with_names(*given.roots, *plugin.knows) if is_late else given
             self.told.templates(value, (*at, key), names)
-        if len(self.told.problems) > before or _has_gaps(values):
+        if self.told.errors > before or _has_gaps(values):
             return
         try:
             self.plugins[index] = plugin(fields_of(plugin, plain(values), self.given))
@@ -375,7 +374,7 @@ class _Rule:
             return
         kind = CONDITION_KINDS.get(name) if isinstance(name, str) else None
         if kind is None:
-            self._unknown("condition", name, (*at, "condition"), CONDITION_KINDS, LATER_CONDITIONS)
+            self._unknown("condition", name, (*at, "condition"), CONDITION_KINDS, frozenset())
             return
         self.told.block(kind, condition, at)
         if name == "trigger":
@@ -383,8 +382,11 @@ class _Rule:
         if name == "compare":
             self.told.expression(condition.get("matches"), (*at, "matches"))
         self._conditions(condition.get("conditions"), (*at, "conditions"), names)
-        rest = {key: value for key, value in condition.items() if key != "conditions"}
-        self.told.templates(rest, at, names)
+        fields = kind.fields()
+        for key, value in condition.items():
+            if key != "conditions":
+                known = names.with_names(*kind.knows) if key in fields and fields[key].is_late else names
+                self.told.templates(value, (*at, key), known)
 
     def _trigger_ids(self, ids: Json, at: Path) -> None:
         given = self.draft.body.get("triggers")
@@ -585,9 +587,9 @@ class _Rule:
             self.told.fault(Fault(next(named, (*at, key)), "not-permitted", message, remedy=remedy))
 
     def _unknown(self, what: str, name: Json, at: Path, known: Mapping[str, Any], later: frozenset[str]) -> None:
-        if name in later if isinstance(name, str) else False:
+        if isinstance(name, str) and name in later:
             message = f'the {what} "{name}" comes with a later release of rulewheel'
-            remedy = UNTIL_THEN.get(what, "take it out until then")
+            remedy = f"until then, take this {what} out"
             self.told.fault(Fault(at, "not-yet", message, f"one of {', '.join(sorted(known))}", remedy))
         elif isinstance(name, str) and name in NEEDS:
             needed, instead = NEEDS[name]
@@ -677,12 +679,6 @@ def _all(names: Iterable[str]) -> str:
     """Names as a sentence part: `a, b and c`."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
-
-
-UNTIL_THEN = {
-    "condition": 'until then, look at what the trigger gives with "compare" or "template"',
-    "trigger": "until then, take this trigger out",
-}
 
 
 def _is_word(name: Json) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import re2
 
-from engine.field import Block
+from engine.field import Block, Field
 from engine.judge import MOST_FAULTS, Fault, Path, block_faults, found, named, problem_of, shown, stands_for_any
+from engine.kinds import IS_ENTITY, is_entity
 from engine.problem import Place, Problem, near
 from engine.rules.blueprint import Use
 from engine.rules.known import Known
@@ -51,9 +54,14 @@ class Complaints:
             self.problems.append(problem)
 
     @property
+    def errors(self) -> int:
+        """How many of them keep the rule from running."""
+        return sum(problem.severity == "error" for problem in self.problems)
+
+    @property
     def fatal(self) -> bool:
         """Whether one of them keeps the rule from running."""
-        return any(problem.severity == "error" for problem in self.problems)
+        return self.errors > 0
 
     def block(self, block: type[Block], values: Json, at: Path, beside: type[Block] | None = None) -> bool:
         """Judges a mapping by a block; whether it is right. `beside` are keys that stand in the same mapping."""
@@ -65,7 +73,18 @@ class Complaints:
                 fault = _with_keys(fault, block, beside)
             self.fault(replace(fault, path=(*at, *fault.path)))
         self._secrets(block, values, at)
+        self._entities(block, values, at)
         return not faults
+
+    def _entities(self, block: type[Block], values: dict[str, Json], at: Path) -> None:
+        """Warns of entities that nobody declares."""
+        fields = block.fields()
+        for key, value in values.items():
+            for path, entity in _entities_in(value, (*at, key)) if key in fields and _names_entity(fields[key]) else ():
+                if self._known.lacks(entity):
+                    message = f'there is no entity "{shown(entity)}"'
+                    remedy = near(entity, self._known.entities or ()) or "declare it, or mend its name"
+                    self.fault(Fault(path, "unknown-entity", message, remedy=remedy, severity="warning"))
 
     def _secrets(self, block: type[Block], values: dict[str, Json], at: Path) -> None:
         fields = block.fields()
@@ -209,3 +228,22 @@ def _with_keys(fault: Fault, block: type[Block], beside: type[Block]) -> Fault:
     return replace(
         fault, expected=f"one of {', '.join(known)}", remedy=fault.remedy or near(str(fault.path[-1]), known)
     )
+
+
+def _names_entity(field: Field[Any]) -> bool:
+    """Whether the value of a field may be the name of an entity, or hold one."""
+    schemas = [field.kind.schema]
+    for schema in schemas:
+        schemas += [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else [])]
+    return any(schema.get(IS_ENTITY) for schema in schemas)
+
+
+def _entities_in(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
+    """The names of entities in a value: a text, perhaps with commas, a list, or a mapping with `entity_id`."""
+    if isinstance(value, str):
+        yield from ((path, name) for each in value.split(",") if is_entity(name := each.strip()))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _entities_in(part, (*path, index))
+    elif isinstance(value, dict) and "entity_id" in value:
+        yield from _entities_in(value["entity_id"], (*path, "entity_id"))

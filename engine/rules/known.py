@@ -9,6 +9,9 @@ from engine.registry import Registry
 from engine.settings import Settings
 from engine.values import Json
 
+MADE = frozenset({"automation", "connection", "job", "persistent_notification", "rulewheel", "script"})
+"""Kinds of entities that rulewheel makes while it runs; nobody declares them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -22,6 +25,13 @@ class Known:
     secrets: frozenset[str] | None = None
     defaults: Mapping[str, Json] = field(default_factory=dict)
     declared: frozenset[str] | None = None
+    entities: frozenset[str] | None = None
+
+    def lacks(self, entity: str) -> bool:
+        """Whether there is surely no such entity."""
+        if self.entities is None or entity.partition(".")[0] in MADE:
+            return False
+        return entity not in self.entities
 
     @classmethod
     def of(cls, settings: Settings) -> Known:

@@ -7,12 +7,13 @@ published for editors.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.field import (
     ANYTHING,
     BOOLEAN,
     DURATION,
+    LATE,
     MAPPING,
     NUMBER,
     TEXT,
@@ -21,15 +22,19 @@ from engine.field import (
     Field,
     Kind,
     choice,
+    default,
     either,
     integer,
+    late,
     many,
     optional,
     required,
 )
+from engine.kinds import BOUND, ENTITIES, IS_ENTITY, STATES, TIME_OR_ENTITY, WEEKDAY, truth_as_state
 from engine.registry import Registry
 from engine.rules.selector import SELECTORS
 from engine.settings import MAX_SENDS, MODES
+from engine.threshold import Bounds
 from engine.values import Json
 
 
@@ -127,8 +132,9 @@ class TriggerKeys(Block):
 
 
 class Condition(Block):
-    """The keys that every condition may have."""
+    """The keys that every condition may have; `knows` are the names that its `late` templates may read besides."""
 
+    knows: ClassVar[tuple[str, ...]] = ()
     condition = required(WORD, "The kind of condition")
     alias = optional(WORD, "A name for people")
     enabled = optional(FLAG, "Whether the condition counts")
@@ -171,6 +177,58 @@ class TriggerCondition(Condition):
     """Holds when one of these triggers fired."""
 
     id = required(many(WORD), "The ids of triggers of this rule")
+
+
+_MATCH = {**dict.fromkeys(("one", "some", "either"), "any"), **dict.fromkeys(("every", "each", "both"), "all")}
+
+
+class StateCondition(Condition):
+    """Holds when an entity has one of these states; of several entities all have to, or with `match: any` one."""
+
+    entity_id = required(ENTITIES, "The entity: one, a list, or several with commas between them")
+    state = required(STATES, "The state, or a list of them; the name of an `input_…` entity means what it holds")
+    match = default(
+        choice("all", "any", meant=_MATCH), "all", "Whether all of the entities have to be so, or any of them"
+    )
+    attribute = optional(TEXT, "Look at this attribute and not at the state; it is compared by type")
+    for_ = optional(DURATION, "Only if the state has been so for longer than this")
+
+    def check(self) -> list[tuple[str, str]]:
+        fault = truth_as_state(self.state) if self.attribute is None else ""
+        return [("state", fault)] if fault else []
+
+
+class NumericStateCondition(Condition):
+    """Holds when the numbers that the entities hold lie between the bounds; a bound itself is outside."""
+
+    knows = ("state",)
+    entity_id = required(ENTITIES, "The entity: one, a list, or several with commas between them; all have to fit")
+    above = optional(BOUND, "Holds when the number is more than this, or than what this entity holds")
+    below = optional(BOUND, "Holds when the number is less than this, or than what this entity holds")
+    attribute = optional(TEXT, "Look at this attribute and not at the state")
+    value_template = optional(late(TEXT), "A template that gives the number; `state` is the entity as it stands")
+
+    @property
+    def bounds(self) -> Bounds:
+        """The bounds as they are written."""
+        return Bounds(self.above, self.below)
+
+    def check(self) -> list[tuple[str, str]]:
+        fault = self.bounds.fault()
+        return [("above", fault)] if fault else []
+
+
+class TimeCondition(Condition):
+    """Holds at these times of day, in your time zone; with `after` later than `before`, over midnight."""
+
+    after = optional(TIME_OR_ENTITY, "From this time on, itself included; or what this entity holds")
+    before = optional(TIME_OR_ENTITY, "Up to this time, itself not included; or what this entity holds")
+    weekday = optional(many(WEEKDAY), "Only on these days of the week; after midnight it is the new day's")
+
+    def check(self) -> list[tuple[str, str]]:
+        if self.after is None and self.before is None and self.weekday is None:
+            return [("", 'none of after, before and weekday is given; add one, such as after: "09:00"')]
+        return []
 
 
 class Step(Block):
@@ -357,6 +415,9 @@ CONDITION_KINDS: Mapping[str, type[Condition]] = {
     "not": LogicCondition,
     "compare": CompareCondition,
     "trigger": TriggerCondition,
+    "state": StateCondition,
+    "numeric_state": NumericStateCondition,
+    "time": TimeCondition,
 }
 STEP_KINDS: Mapping[str, type[Step]] = {
     "action": ActionStep,
@@ -373,7 +434,6 @@ STEP_KINDS: Mapping[str, type[Step]] = {
     "event": EventStep,
     "condition": ConditionStep,
 }
-LATER_CONDITIONS = frozenset({"state", "numeric_state", "time", "sun"})
 LATER_STEPS = frozenset({"set_conversation_response"})
 LATER_TRIGGERS = frozenset({"calendar"})
 DEVICE_KINDS = frozenset({"device", "zone", "geo_location", "tag", "scene", "device_id"})
@@ -503,9 +563,13 @@ _NESTED: Mapping[str, dict[str, Json]] = {
 }
 
 
+_OURS = ("title", "literally", "help", "meant", LATE, IS_ENTITY)
+"""What schemas say to us alone."""
+
+
 def _or_template(schema: Mapping[str, Json]) -> dict[str, Json]:
     """The schema, with a template standing for the value and for each element of it."""
-    kept = {key: value for key, value in schema.items() if key not in ("title", "literally", "help", "meant", "late")}
+    kept = {key: value for key, value in schema.items() if key not in _OURS}
     if "items" in kept:
         kept["items"] = _or_template(kept["items"])
     alternatives = [_or_template(each) for each in kept.pop("anyOf")] if "anyOf" in kept else [kept]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.registry import Registry
 from engine.rules.check import check_file
 from engine.rules.known import Known
 from engine.rules.normalise import slug
@@ -104,7 +105,7 @@ def marked(text: str) -> tuple[str, str]:
         ("- action: §message.snd", 'unknown-action there is no action "message.snd"; did you mean "message.send"?'),
         ("- delay: §soon", 'wrong-value "delay" is the text "soon"'),
         ("- condition: §tmplate", 'unknown-condition there is no condition "tmplate"; did you mean "template"?'),
-        ("- condition: §state", 'not-yet the condition "state" comes with a later release of rulewheel'),
+        ("- condition: §sun", 'needs-devices the condition "sun" needs a place on earth, and rulewheel has none'),
         ("- condition: §zone", 'needs-devices the condition "zone" needs devices that move, and rulewheel has none'),
         ("- condition: §[a]", "unknown-condition the condition is a list"),
         ("- §condition: compare\n      value: 5", "wrong-value it is compared with nothing"),
@@ -347,3 +348,48 @@ def test_a_hundred_rules_are_checked_in_a_blink() -> None:
 
     assert len(check_file(source, KNOWN).programs) == 100
     assert time.perf_counter() - start < 1, "1,000 rules take about half a second"
+
+
+KNOWING = Known(
+    Registry.discover(["actions", "triggers"]),
+    entities=frozenset({"input_boolean.holidays", "counter.orders", "input_datetime.closing"}),
+)
+ON_ENTITIES = """
+- id: r
+  triggers:
+    - {trigger: state, entity_id: §, to: on}
+    - {trigger: numeric_state, entity_id: counter.orders, above: §}
+    - {trigger: time, at: ["09:00", §]}
+    - {trigger: time, at: {entity_id: §, offset: 5}}
+  conditions:
+    - {condition: state, entity_id: ["{{ x }}", §], state: on}
+    - {condition: time, after: §, before: "10:00"}
+  actions: []
+  variables: {x: sensor.x}
+"""
+
+
+def test_an_entity_that_nobody_declares_is_a_warning_with_near_names_wherever_it_is_named() -> None:
+    found = checked(ON_ENTITIES.replace("§", "input_bolean.holidays"), KNOWING)
+    said = [problem for problem in found.problems if problem.code == "unknown-entity"]
+    assert {problem.message for problem in said} == {'there is no entity "input_bolean.holidays"'}
+    assert {problem.remedy for problem in said} == {'did you mean "input_boolean.holidays"?'}
+    assert [problem.place and problem.place.line for problem in said] == [4, 5, 6, 7, 9, 10]
+    assert len(found.programs) == 1
+
+
+@pytest.mark.parametrize("entity", ["input_boolean.holidays", "job.x1", "script.greet", "'{{ x }}'"])
+def test_entities_that_are_declared_or_made_while_running_are_known(entity: str) -> None:
+    problems = checked(ON_ENTITIES.replace("§", entity), KNOWING).problems
+    assert not [problem for problem in problems if problem.code == "unknown-entity"]
+
+
+def test_where_entities_are_not_known_they_are_not_judged() -> None:
+    known = Known(KNOWING.registry)
+    assert not checked(ON_ENTITIES.replace("§", "sensor.x"), known).problems
+
+
+def test_of_several_entities_with_commas_each_is_judged() -> None:
+    text = ON_ENTITIES.replace("entity_id: §", "entity_id: 'sensor.a, sensor.b'", 1).replace("§", "counter.orders")
+    said = [problem for problem in checked(text, KNOWING).problems if problem.code == "unknown-entity"]
+    assert [problem.message for problem in said] == ['there is no entity "sensor.a"', 'there is no entity "sensor.b"']
