@@ -228,8 +228,8 @@ class Example:
     `gives` is, for an action, the list of what it plans: the body of each request, or for a state change, log line or
     event its fields as a mapping; for a trigger, pairs (fact data, the `trigger` data it fires with, or None), taken in
     order as facts of the first thing that it watches. Where that are states, the fact data are {entity: its new state,
-    or None if it is removed}, and the states before and after in `trigger` are told by the text of the state. Entities
-    in `known` exist beforehand, with these states. The time zone is Asia/Kolkata.
+    or {"state", "attributes"}, or None if it is removed}, and the states before and after in `trigger` are told by the
+    text of the state. Entities in `known` exist beforehand, with these states. The time zone is Asia/Kolkata.
     """
 
     title: str

@@ -17,15 +17,16 @@ INDIA = ZoneInfo("Asia/Kolkata")
 class Snapshot:
     """The time, the zone, and entities with these states."""
 
-    def __init__(self, states: Mapping[str, str] | None = None, now: datetime = NOW, zone: tzinfo = INDIA) -> None:
+    def __init__(self, states: Mapping[str, Json] | None = None, now: datetime = NOW, zone: tzinfo = INDIA) -> None:
         self.now = now
         self.zone = zone
-        self._states = {name: State(name, state, {}, now, now) for name, state in (states or {}).items()}
+        self._states = {
+            name: _state(name, stands, now) for name, stands in (states or {}).items() if stands is not None
+        }
 
-    def with_states(self, states: Mapping[str, str | None]) -> Snapshot:
+    def with_states(self, states: Mapping[str, Json]) -> Snapshot:
         """The same with other states; None takes an entity away."""
-        known = {name: state.state for name, state in self._states.items()} | dict(states)
-        return Snapshot({name: state for name, state in known.items() if state is not None}, self.now, self.zone)
+        return Snapshot({**self._states, **states}, self.now, self.zone)
 
     def state(self, entity: str) -> State | None:
         return self._states.get(entity)
@@ -35,3 +36,11 @@ class Snapshot:
 
     def render(self, value: Json, variables: Mapping[str, Json] | None = None, *, strict: bool = False) -> Json:
         return Scope(variables or {}, self).render(value, strict=strict)
+
+
+def _state(name: str, stands: Json, now: datetime) -> State:
+    """An entity by the text of its state, or by {"state", "attributes"}."""
+    if isinstance(stands, State):
+        return stands
+    given = stands if isinstance(stands, Mapping) else {"state": stands}
+    return State(name, given["state"], given.get("attributes", {}), now, now)

@@ -39,14 +39,25 @@ def test_an_example_comes_true(plugin: type[Action | Trigger], example: Example)
 
 
 def test_the_triggers_and_actions_of_the_issue_are_there() -> None:
-    assert set(REGISTRY.actions) >= {"http.request", "job.entries", "job.watch", "log.write", "whatsapp.send_template"}
-    assert set(REGISTRY.triggers) >= {
+    assert set(REGISTRY.actions) == {
+        "http.request",
+        "job.entries",
+        "job.watch",
+        "log.write",
+        "notify.persistent_notification",
+        "persistent_notification.create",
+        "persistent_notification.dismiss",
+        "persistent_notification.dismiss_all",
+        "whatsapp.send_template",
+    }
+    assert set(REGISTRY.triggers) == {
         "cron",
         "event",
         "homeassistant",
         "job.entries",
         "job.finished",
         "numeric_state",
+        "persistent_notification",
         "state",
         "template",
         "time",
