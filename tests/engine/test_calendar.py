@@ -3,12 +3,12 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from engine.calendar import Calendar, at_time, cron, every, pattern
+from engine.calendar import TICK, Calendar, at_time, cron, every, once, pattern, told
 
 Fits = Callable[[datetime], bool]
 
@@ -334,3 +334,31 @@ def test_calendars_end_with_the_last_year_that_can_be_written() -> None:
     late = datetime(9999, 12, 31, 23, 59, tzinfo=UTC) - timedelta(hours=6)
     for calendar in (cron("0 12 1 1 *", BERLIN), cron("0 * 1 1 *", BERLIN)):
         assert calendar.next_after(late) is None
+
+
+def test_an_instant_comes_once() -> None:
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert once(at, UTC).next_after(at - TICK) == at
+    assert once(at, UTC).next_after(at) is None
+
+
+def test_a_wall_clock_instant_that_is_skipped_comes_right_after_the_gap() -> None:
+    skipped = once(datetime(2026, 3, 29, 2, 30), BERLIN)
+    assert skipped.next_after(datetime(2026, 1, 1, tzinfo=UTC)) == datetime(2026, 3, 29, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("09:30", time(9, 30)),
+        ("09:30:15", time(9, 30, 15)),
+        ("2026-03-02", datetime(2026, 3, 2)),
+        ("2026-03-02 09:30:00", datetime(2026, 3, 2, 9, 30)),
+        ("2026-03-02T09:30:00+00:00", datetime(2026, 3, 2, 9, 30, tzinfo=UTC)),
+        ("unknown", None),
+        ("25:00", None),
+        ("", None),
+    ],
+)
+def test_what_time_a_text_tells(text: str, found: time | datetime | None) -> None:
+    assert told(text) == found

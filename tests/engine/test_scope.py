@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from engine.records import EntityRecord
-from engine.scope import Scope, TemplateProblem
+from engine.scope import Scope, TemplateProblem, with_times
 from engine.states import Overlay, Snapshot, States
 from engine.testing import CountedIds
 from tests.house import START
@@ -55,3 +55,16 @@ def test_truth_is_true_in_any_case_and_nothing_else() -> None:
     assert scope(n=1).truth("{{ n == 1 }}") == (True, True)
     assert scope().truth("{{ 'TRUE' }}") == (True, "TRUE")
     assert scope().truth("{{ 'yes' }}") == (False, "yes")
+
+
+TIMES = {"last_changed": "2026-03-02T04:30:00+00:00", "last_updated": "soon"}
+
+
+def test_times_that_a_trigger_tells_are_times_in_templates() -> None:
+    trigger = {"now": TIMES["last_changed"], "to_state": {"state": "on", **TIMES}, "from_state": None, "json": TIMES}
+    context = with_times({"trigger": trigger, "state": TIMES, "x": TIMES, "none": None})
+    at = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
+    assert context["trigger"]["now"] == context["trigger"]["to_state"]["last_changed"] == at
+    assert context["state"]["last_changed"] == at
+    assert context["trigger"]["to_state"]["last_updated"] == "soon"
+    assert context["trigger"]["json"] == context["x"] == TIMES

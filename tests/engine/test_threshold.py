@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from engine.threshold import Crossing, Threshold
+from engine.threshold import Bounds, Crossing, Threshold, measured
+from engine.values import Json, State
+from tests.snapshot import NOW
 
 ABOVE = Threshold(above=25)
 
@@ -72,3 +76,39 @@ def test_the_reason_is_a_sentence_with_the_numbers() -> None:
 )
 def test_bounds_that_nothing_fits_are_a_fault(threshold: Threshold, fault: str) -> None:
     assert threshold.fault() == fault
+
+
+def holding(**states: str) -> Callable[[str], State | None]:
+    known = {name.replace("__", "."): state for name, state in states.items()}
+    return lambda entity: State(entity, known[entity], {}, NOW, NOW) if entity in known else None
+
+
+def test_bounds_that_entities_hold_are_those_of_now() -> None:
+    bounds = Bounds(above=5, below="input_number.most")
+    assert bounds.now(holding(input_number__most="20")) == Threshold(5, 20)
+    assert bounds.fault() == ""
+    assert Bounds(5, 3).fault() == Threshold(5, 3).fault() != ""
+
+
+@pytest.mark.parametrize(
+    ("states", "sentence"),
+    [
+        ({}, "there is no entity sensor.x to compare with"),
+        ({"sensor__x": "unknown"}, "sensor.x is unknown, so there is nothing to compare with"),
+        ({"sensor__x": "high"}, 'sensor.x is "high", which is no number'),
+    ],
+)
+def test_a_bound_without_a_number_is_told_in_words(states: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Bounds(above="sensor.x").now(holding(**states))
+
+
+@pytest.mark.parametrize(("value", "number"), [("5", 5), (" 5.5 ", 5.5), (3, 3), ("unknown", None), (None, None)])
+def test_a_state_holds_a_number_or_none_for_now(value: Json, number: float | None) -> None:
+    assert measured(value, "it") == number
+
+
+@pytest.mark.parametrize("value", ["many", "", "nan", "inf", [1], {}])
+def test_other_values_are_no_number(value: Json) -> None:
+    with pytest.raises(ValueError, match="which is no number"):
+        measured(value, "it")

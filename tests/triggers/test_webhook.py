@@ -4,7 +4,10 @@ import pytest
 
 from engine.plugin import Fact, FieldError, Fire, Json, Nothing, Webhook
 from tests.snapshot import NOW, Snapshot
+from tests.triggers.listening import heard, listening
 from triggers.webhook import WebhookTrigger
+
+NAMED = "  trigger_variables: {name: order}\n"
 
 
 def call(**data: Json) -> Fact:
@@ -47,3 +50,31 @@ def test_only_harmless_headers_reach_a_rule() -> None:
 def test_an_id_that_no_address_could_hold_is_refused(name: Json) -> None:
     with pytest.raises(FieldError, match="webhook_id: expected a name of letters, digits, dots, - and _"):
         WebhookTrigger({"webhook_id": name})
+
+
+async def test_json_comes_as_json_and_anything_else_as_data() -> None:
+    async with listening("{trigger: webhook, webhook_id: '{{ name }}_paid'}", more=NAMED) as w:
+        assert (await w.webhook("order_paid", json={"order": "A1"})).status == 200
+        answer = await w.webhook(
+            "order_paid", text="order=A2&total=5", headers={"content-type": "application/x-www-form-urlencoded"}
+        )
+        assert (answer.status, answer.text) == (200, "")
+        first, second = heard(w)
+        assert (first["webhook_id"], first["json"], first["data"]) == ("order_paid", {"order": "A1"}, None)
+        assert (second["json"], second["data"]) == (None, {"order": "A2", "total": "5"})
+
+
+@pytest.mark.parametrize(("method", "fires"), [("POST", True), ("PUT", True), ("GET", False), ("HEAD", False)])
+async def test_post_and_put_are_heard_unless_others_are_asked_for(method: str, fires: bool) -> None:
+    async with listening("{trigger: webhook, webhook_id: x}") as w:
+        await w.webhook("x", json={}, method=method)
+        assert bool(heard(w)) is fires
+    async with listening("{trigger: webhook, webhook_id: x, allowed_methods: [GET, HEAD], local_only: false}") as w:
+        await w.webhook("x", json={}, method=method)
+        assert bool(heard(w)) is not fires
+
+
+async def test_several_rules_share_an_id() -> None:
+    async with listening("[{trigger: webhook, webhook_id: x}, {trigger: webhook, webhook_id: x, id: too}]") as w:
+        await w.webhook("x", json={})
+        assert [told["id"] for told in heard(w)] == ["0", "too"]
