@@ -46,7 +46,8 @@ def adoption(
         changes.put += [record] if record != before else []
     wanted = contents_of((program.rule, program.body) for program in programs.values() if program.rule not in off)
     same = {place for place, content in wanted.items() if known.get(place) == content}
-    forgotten = [key for key in matcher.remembered() if key[:2] not in same]
+    others = (key for key in matcher.remembered() if not key[0].startswith(WAITS))
+    forgotten = [key for key in others if key[:2] not in same]
     fresh = [watched[place] for place in wanted.keys() - same if place in watched]
     armed = [record for each in fresh for record in matcher.arm(each, view)]
     replaced = {(record.rule, record.trigger, record.subject) for record in armed}

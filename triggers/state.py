@@ -124,9 +124,8 @@ class StateTrigger(Trigger):
         except (TemplateProblem, ValueError) as problem:
             return Decision(memory, Nothing(cancels=True), f"`for` cannot be worked out: {problem}", warns=True)
         fire = Fire({**told, "for": str(lasting)})
-        if not lasting:
-            return Decision(memory, fire, reason)
-        return Decision({"from": old, "until": _until(view.now, lasting)}, Hold(lasting, fire), reason)
+        held = {"from": old, "until": _until(view.now, lasting)}
+        return Decision(held, Hold(lasting, fire) if lasting else fire, reason)
 
     def _asked(self) -> dict[str, Wanted | None]:
         return {"from": self.from_, "to": self.to, "not_from": self.not_from, "not_to": self.not_to}

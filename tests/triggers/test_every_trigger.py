@@ -86,3 +86,40 @@ async def test_older_spellings_are_read(older: str) -> None:
         await w.load({"a.yaml": f"- id: r\n  {older}\n  action: [{{stop: done}}]\n"})
         await w.fire("go")
         assert [run.reason for run in w.runs("r")] == ["done"]
+
+
+WAITS = """
+- id: r
+  triggers: [{trigger: event, event_type: go}]
+  actions:
+    - wait_for_trigger: §
+      timeout: 1000
+    - stop: "{{ 'nothing' if wait.trigger is none else wait.trigger.to_state.state }}"
+"""
+IS_ON = "{{ is_state('sensor.e', 'on') }}"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "states", "seen"),
+    [
+        ("{trigger: state, entity_id: sensor.e, to: b, for: 60}", ["a", "b", "a", "b"], "b"),
+        ("{trigger: numeric_state, entity_id: sensor.e, above: 5}", ["7", "8", "1", "9"], "9"),
+        ("{trigger: numeric_state, entity_id: sensor.e, above: 5}", ["7", "8", "9"], "nothing"),
+        (f'{{trigger: template, value_template: "{IS_ON}", for: 60}}', ["on", "off", "on"], "on"),
+        (f'{{trigger: template, value_template: "{IS_ON}"}}', ["on", "off"], "nothing"),
+    ],
+)
+async def test_a_run_that_waits_for_a_trigger_waits_for_a_new_occasion(
+    trigger: str, states: list[str], seen: str
+) -> None:
+    async with World() as w:
+        await w.set_state("sensor.e", states[0])
+        await w.load({"a.yaml": WAITS.replace("§", trigger)})
+        assert not w.problems
+        await w.fire("go")
+        for state in states[1:]:
+            await w.advance(30)
+            await w.restart()
+            await w.set_state("sensor.e", state)
+        await w.advance(2000)
+        assert [run.reason for run in w.runs("r")] == [seen]

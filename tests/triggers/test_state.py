@@ -150,6 +150,14 @@ async def test_with_from_and_without_to_a_hold_ends_only_at_the_old_state() -> N
         assert moves(w) == [("a", "b")]
 
 
+async def test_with_from_and_to_a_hold_ends_when_the_state_is_another() -> None:
+    async with listening(on(", from: a, to: b, for: 300"), {E: "a"}) as w:
+        await w.set_state(E, "b")
+        await w.set_state(E, "c")
+        await w.advance(300)
+        assert heard(w) == []
+
+
 async def test_of_several_old_states_only_the_one_that_it_left_ends_the_hold() -> None:
     async with listening(on(", from: [a, x], for: 300"), {E: "a"}) as w:
         await w.set_state(E, "b")
@@ -237,6 +245,9 @@ async def test_a_hold_of_no_time_fires_at_once() -> None:
     async with listening(on(", to: b, for: 0"), {E: "a"}) as w:
         await w.set_state(E, "b")
         assert [told["for"] for told in heard(w)] == ["0:00:00"]
+        await w.set_state(E, "a")
+        await w.set_state(E, "b")
+        assert len(heard(w)) == 2
 
 
 async def test_a_hold_goes_on_over_a_restart() -> None:

@@ -167,6 +167,14 @@ async def test_an_entity_with_a_time_of_day_comes_every_day() -> None:
         assert nows(w) == ["03-02T09:00", "03-04T09:00"]
 
 
+@pytest.mark.parametrize(("weekday", "due"), [("mon", ["03-02T09:00"]), ("[tue, sun]", [])])
+async def test_a_day_of_the_week_holds_for_an_instant_of_an_entity_too(weekday: str, due: list[str]) -> None:
+    trigger = f"{{trigger: time, at: {DT}, weekday: {weekday}}}"
+    async with listening(trigger, {DT: "2026-03-02 09:00:00"}, start=MONDAY) as w:
+        await w.advance(3 * 86_400)
+        assert nows(w) == due
+
+
 async def test_the_time_follows_the_entity() -> None:
     async with listening(f"{{trigger: time, at: {DT}}}", {DT: "09:00:00"}, start=MONDAY) as w:
         await w.set_state(DT, "10:00:00")
