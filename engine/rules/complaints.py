@@ -24,6 +24,10 @@ from engine.template import Template, TemplateProblem, is_template
 from engine.values import Json
 
 _LONGEST_BLOCK = 60
+_ASKED = re.compile(
+    r"""\b(?:states|state_attr|is_state|is_state_attr|has_value)\(\s*(['"])([a-z][a-z0-9_]*\.[A-Za-z0-9_.-]+)\1"""
+)
+"""Where a template asks for an entity by its name."""
 _GAP = re.compile(r"!input\s+([\w.-]+)")
 
 
@@ -81,10 +85,7 @@ class Complaints:
         fields = block.fields()
         for key, value in values.items():
             for path, entity in _entities_in(value, (*at, key)) if key in fields and _names_entity(fields[key]) else ():
-                if self._known.lacks(entity):
-                    message = f'there is no entity "{shown(entity)}"'
-                    remedy = near(entity, self._known.entities or ()) or "declare it, or mend its name"
-                    self.fault(Fault(path, "unknown-entity", message, remedy=remedy, severity="warning"))
+                self._entity(entity, self._source.places.value(self._draft.written_at(path)))
 
     def _secrets(self, block: type[Block], values: dict[str, Json], at: Path) -> None:
         fields = block.fields()
@@ -135,6 +136,7 @@ class Complaints:
             return
         if names.is_limited:
             self._limited(text, template, at)
+        self._entities_of(text, at)
         for read in template.reads:
             complaint = None if read.optional else names.complaint(read.path)
             if complaint is not None:
@@ -159,6 +161,20 @@ class Complaints:
                 remedy = "a template of a trigger is worked out once, when the rule is read; write a fixed value"
                 place = self._place_in(text, at, read.line, read.column, read.path)
                 self._add(Problem(code, f"`{read.path}` cannot be asked here", place, remedy=remedy))
+
+    def _entities_of(self, text: str, at: Path) -> None:
+        """Warns of entities that a template asks for by name and nobody declares."""
+        for asked in _ASKED.finditer(text):
+            start = asked.start(2)
+            line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+            self._entity(asked[2], self._place_in(text, at, line, column, asked[2]))
+
+    def _entity(self, entity: str, place: Place) -> None:
+        """Warns of an entity, named at this place, if surely nobody declares it."""
+        if self._known.lacks(entity):
+            remedy = near(entity, self._known.entities or ()) or "declare it, or mend its name"
+            message = f'there is no entity "{shown(entity)}"'
+            self._add(Problem("unknown-entity", message, place, remedy=remedy, severity="warning"))
 
     def _place_in(self, text: str, at: Path, line: int, column: int, subject: str) -> Place:
         """Where a spot inside a template stands in the file; the template itself where that cannot be told."""

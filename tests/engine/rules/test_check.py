@@ -393,3 +393,17 @@ def test_of_several_entities_with_commas_each_is_judged() -> None:
     text = ON_ENTITIES.replace("entity_id: §", "entity_id: 'sensor.a, sensor.b'", 1).replace("§", "counter.orders")
     said = [problem for problem in checked(text, KNOWING).problems if problem.code == "unknown-entity"]
     assert [problem.message for problem in said] == ['there is no entity "sensor.a"', 'there is no entity "sensor.b"']
+
+
+def test_an_entity_that_a_template_asks_for_by_name_is_judged_where_it_stands() -> None:
+    text = """
+- id: r
+  triggers: []
+  conditions: >-
+    {{ states('counter.orders') | int > 5
+       and is_state("input_boolean.holiday", 'off') and states('job.x') and states(name) }}
+  actions: []
+"""
+    assert told(text, KNOWING)[0] == (
+        '6:22 unknown-entity there is no entity "input_boolean.holiday"; did you mean "input_boolean.holidays"?'
+    )
