@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -330,3 +332,58 @@ def test_what_makes_no_sense_is_refused_in_words(fields: dict[str, Any], sentenc
     with pytest.raises(FieldError) as refused:
         StateTrigger({"entity_id": E, **fields})
     assert sentence in str(refused.value)
+
+
+FOR = 5
+Step = tuple[int, str, int]
+
+
+def by_definition(steps: list[Step], fits: Callable[[str, str], bool], returns: bool) -> list[tuple[str, str, int]]:
+    """What has to fire, from the whole course of the states: from, to, and when.
+
+    `returns`: only the way back to the old state ends a hold, as with `from` alone.
+    """
+    found = []
+    for i, (at, new, _) in enumerate(steps[1:], 1):
+        old = steps[i - 1][1]
+        if new == old or not fits(old, new):
+            continue
+        later = [(t, steps[j - 1][1], s) for j, (t, s, _) in enumerate(steps) if j > i]
+        ends = [
+            t for t, s, after in later if (after == old if returns else after != new) or (s != after and fits(s, after))
+        ]
+        if not ends or min(ends) >= at + FOR:
+            found.append((old, new, at + FOR))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("asked", "fits", "returns"),
+    [
+        (", to: a", lambda old, new: new == "a", False),
+        (", to: null", lambda old, new: True, False),
+        (", from: a", lambda old, new: old == "a", True),
+        (", from: [a, b]", lambda old, new: old in "ab", True),
+        (", from: a, to: b", lambda old, new: (old, new) == ("a", "b"), False),
+        (", not_from: a", lambda old, new: old != "a", False),
+        (", not_to: [a, b]", lambda old, new: new not in "ab", False),
+    ],
+)
+async def test_holds_are_those_of_the_definition_over_random_courses(
+    asked: str, fits: Callable[[str, str], bool], returns: bool
+) -> None:
+    seed = random.SystemRandom().randrange(10_000)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(6):
+        async with listening(on(f"{asked}, for: {FOR}"), {E: "a"}) as w:
+            began, steps = w.now, [(0, "a", 0)]
+            for n in range(1, 25):
+                await w.advance(chance.randrange(1, 4))
+                steps.append((round((w.now - began).total_seconds()), chance.choice("aabc"), n))
+                if chance.random() < 0.1:
+                    await w.restart()
+                await w.set_state(E, steps[-1][1], {"n": n})
+            await w.advance(FOR)
+            runs = [round((run.started - began).total_seconds()) for run in w.runs("r")]
+            assert [(*move, at) for move, at in zip(moves(w), runs, strict=True)] == by_definition(steps, fits, returns)
