@@ -25,7 +25,9 @@ from engine.values import Json
 
 _LONGEST_BLOCK = 60
 _ASKED = re.compile(
-    r"""\b(?:states|state_attr|is_state|is_state_attr|has_value)\(\s*(['"])([a-z][a-z0-9_]*\.[A-Za-z0-9_.-]+)\1"""
+    r"""\b(?:states|state_attr|is_state|is_state_attr|has_value)\(\s*(['"])(?P<called>[a-z]\w*\.[\w.-]+)\1"""
+    r"""|(?<![.\w'"])states\.(?P<path>[a-z]\w*\.\w+)""",
+    re.ASCII,
 )
 """Where a template asks for an entity by its name."""
 _GAP = re.compile(r"!input\s+([\w.-]+)")
@@ -165,9 +167,9 @@ class Complaints:
     def _entities_of(self, text: str, at: Path) -> None:
         """Warns of entities that a template asks for by name and nobody declares."""
         for asked in _ASKED.finditer(text):
-            start = asked.start(2)
+            entity, start = asked["called"] or asked["path"], max(asked.start("called"), asked.start("path"))
             line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
-            self._entity(asked[2], self._place_in(text, at, line, column, asked[2]))
+            self._entity(entity, self._place_in(text, at, line, column, entity))
 
     def _entity(self, entity: str, place: Place) -> None:
         """Warns of an entity, named at this place, if surely nobody declares it."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.records import EntityRecord
-from engine.scope import Scope, TemplateProblem, with_times
+from engine.scope import Scope, TemplateProblem, with_time
 from engine.states import Overlay, Snapshot, States
 from engine.testing import CountedIds
 from tests.house import START
@@ -57,14 +57,9 @@ def test_truth_is_true_in_any_case_and_nothing_else() -> None:
     assert scope().truth("{{ 'yes' }}") == (False, "yes")
 
 
-TIMES = {"last_changed": "2026-03-02T04:30:00+00:00", "last_updated": "soon"}
-
-
-def test_times_that_a_trigger_tells_are_times_in_templates() -> None:
-    trigger = {"now": TIMES["last_changed"], "to_state": {"state": "on", **TIMES}, "from_state": None, "json": TIMES}
-    context = with_times({"trigger": trigger, "state": TIMES, "x": TIMES, "none": None})
-    at = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
-    assert context["trigger"]["now"] == context["trigger"]["to_state"]["last_changed"] == at
-    assert context["state"]["last_changed"] == at
-    assert context["trigger"]["to_state"]["last_updated"] == "soon"
-    assert context["trigger"]["json"] == context["x"] == TIMES
+def test_when_a_trigger_was_due_is_a_time_in_templates() -> None:
+    told = with_time({"trigger": {"now": "2026-03-02T04:30:00+00:00", "id": "0"}})
+    assert told["trigger"] == {"now": datetime(2026, 3, 2, 4, 30, tzinfo=UTC), "id": "0"}
+    for trigger in (None, {"now": "soon"}, {"now": None}, {}):
+        assert with_time({"trigger": trigger, "x": 1}) == {"trigger": trigger, "x": 1}
+    assert scope(trigger={"now": "2026-03-02T04:30:00+00:00"}).render("{{ trigger.now.hour }}") == 4

@@ -401,9 +401,10 @@ def test_an_entity_that_a_template_asks_for_by_name_is_judged_where_it_stands() 
   triggers: []
   conditions: >-
     {{ states('counter.orders') | int > 5
-       and is_state("input_boolean.holiday", 'off') and states('job.x') and states(name) }}
+       and is_state("input_boolean.holiday", 'off') and states('job.x') and states.counter.order.state }}
   actions: []
 """
-    assert told(text, KNOWING)[0] == (
-        '6:22 unknown-entity there is no entity "input_boolean.holiday"; did you mean "input_boolean.holidays"?'
-    )
+    assert told(text, KNOWING) == [
+        '6:22 unknown-entity there is no entity "input_boolean.holiday"; did you mean "input_boolean.holidays"?',
+        '6:84 unknown-entity there is no entity "counter.order"; did you mean "counter.orders"?',
+    ]
