@@ -37,7 +37,7 @@ from engine.runs.gate import NO_STOP, SEND_BY, Gate
 from engine.runs.retry import cancelled
 from engine.standing import Standing
 from engine.states import Heard, Snapshot, heard
-from engine.values import Fact, moved
+from engine.values import Fact, Json, moved
 from engine.wake import Wake
 from engine.watches import Waiting
 
@@ -417,7 +417,7 @@ class Executor:
             self._standing.written(run)
             if run.state == "done":
                 self._spoilt.pop(run.event, None)
-                self._log.info("run ended", rule=run.rule, run=run.id, outcome=run.outcome, reason=run.reason)
+                self._tell_end(run, course.program)
         for say in course.says:
             getattr(self._log, say.level if say.level in LEVELS else "info")(say.message, rule=course.run.rule)
         if course.is_admitted:
@@ -447,6 +447,13 @@ class Executor:
         course.changes.add(entering)
         self._matcher.wait(waiting.watchers, course.view)
         self._matcher.learn([record for record in entering.put if isinstance(record, MemoryRecord)])
+
+    def _tell_end(self, run: RunRecord, program: Mapping[str, Json]) -> None:
+        """One line; a run that was turned away is as loud as `max_exceeded` says (semantics section 1)."""
+        level = program.get("max_exceeded", "warning") if run.outcome in REFUSED else "info"
+        if level != "silent":
+            level = "error" if level == "critical" else level
+            getattr(self._log, level)("run ended", rule=run.rule, run=run.id, outcome=run.outcome, reason=run.reason)
 
     def _remember(self, run: RunRecord) -> None:
         self._hot.pop(run.id, None)

@@ -28,6 +28,7 @@ REST = {
     "triggers": "triggers: {trigger: webhook, webhook_id: go}\n",
     "actions": "actions: {delay: 1}\n",
 }
+WHOLE = ("- id:", "id:", "scripts:")
 SETTINGS = ("connections:", "rules:", "hosts:", "listen:", "sending:")
 
 
@@ -86,7 +87,7 @@ def test_what_a_page_shows_is_found_right(block: str, tmp_path: Path) -> None:
         return
     if "# blueprints/" in block.split("\n")[0] or "use_blueprint" in block:
         return  # looked at with the rest of its page
-    text = block if block.startswith(("- id:", "id:")) else in_a_rule(block)
+    text = block if block.startswith(WHOLE) else in_a_rule(block)
     source = read(text.encode(), "page.yaml")
     checked = check_file(source, KNOWN)
     assert not checked.problems, [render(problem, {"page.yaml": source.text}) for problem in checked.problems]

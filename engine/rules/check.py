@@ -451,9 +451,9 @@ class _Rule:
         for key in ("count", "for_each"):
             self.told.templates(given.get(key), (*here, key), names)
         inner = names.inside("repeat")
-        for key in ("while", "until"):
-            self._conditions(given.get(key), (*here, key), inner)
+        self._conditions(given.get("while"), (*here, "while"), inner)
         self._steps(given.get("sequence"), (*here, "sequence"), inner)
+        self._conditions(given.get("until"), (*here, "until"), inner)
 
     def _how_often(self, given: dict[str, Json], at: Path) -> None:
         words = [word for word in given if word in HOW_OFTEN]

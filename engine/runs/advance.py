@@ -161,6 +161,8 @@ def _prepare(course: Course, event: EventRecord) -> None:
     elif course.program["conditions"]:
         answer = check_all(course.program["conditions"], course.scope())
         course.note("conditions", "conditions", "hold" if answer.holds else "do not hold", answer.reason)
+        if answer.failed:
+            course.says.append(Say(f"a condition cannot be worked out: {answer.reason}", "warning"))
         if not answer.holds:
             _end(course, "failed_conditions", answer.reason)
 

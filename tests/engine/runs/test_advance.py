@@ -11,7 +11,7 @@ from engine.runs.course import Course, Means
 from engine.states import Snapshot
 from engine.testing import CountedIds
 from engine.values import Fact
-from tests.house import START, House, acting, program
+from tests.house import START, House, TestLog, acting, program, programs
 
 MEANS = Means({})
 
@@ -133,3 +133,18 @@ async def test_a_failure_inside_a_branch_leaves_the_branch_for_on_error() -> Non
 def test_facts_of_a_run_are_handed_on() -> None:
     course = begun("- event: paid\n- stop: done")
     assert [fact for _, fact, _ in course.facts] == [Fact("event", "paid", {}, START, depth=1, cause=course.run.id)]
+
+
+async def test_a_condition_that_cannot_be_worked_out_does_not_hold_and_is_a_warning() -> None:
+    log = TestLog()
+    house = House(log=log)
+    text = """
+    - id: r
+      triggers: {trigger: event, event_type: go}
+      conditions: "{{ 1 / 0 }}"
+      actions: [{delay: 5}]
+    """
+    await house.start(*programs(text))
+    await house.fire("go")
+    assert await house.outcomes() == ["failed_conditions"]
+    assert log.said("warning") == ["a condition cannot be worked out: the template failed: division by zero"]

@@ -8,7 +8,7 @@ from engine.journal.api import Journal
 from engine.runs.modes import admit
 from engine.values import Fact
 from tests.engine.journal.records import run
-from tests.house import House, acting, programs
+from tests.house import House, TestLog, acting, programs
 
 WAITS = """
     - delay: 10
@@ -195,3 +195,22 @@ async def test_two_rules_do_not_wait_for_each_other() -> None:
     await house.start(*programs(text.format("a") + text.format("b")))
     await house.fire("go")
     assert await house.outcomes() == ["running", "running"]
+
+
+@pytest.mark.parametrize(("given", "level"), [("", "warning"), ("error", "error"), ("silent", "")])
+async def test_a_run_that_is_turned_away_is_as_loud_as_the_rule_says(given: str, level: str) -> None:
+    log = TestLog()
+    house = House(log=log)
+    more = f"max_exceeded: {given}" if given else ""
+    text = f"""
+    - id: r
+      mode: single
+      {more}
+      triggers: {{trigger: event, event_type: go}}
+      actions: [{{delay: 5}}]
+    """
+    await house.start(*programs(text))
+    await house.fire("go")
+    await house.fire("go")
+    loud = [word for word in ("info", "warning", "error") for said in log.said(word) if said == "run ended"]
+    assert loud == ([level] if level else [])
