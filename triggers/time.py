@@ -31,7 +31,7 @@ from engine.plugin import (
     required,
 )
 
-_NOW = {"now": "The time at which it was due, in your time zone, such as 2026-03-01T09:00:00+05:30"}
+_NOW = {"now": "The time at which it was due, in your time zone; text shows it as 2026-03-01 09:00:00+05:30"}
 
 
 @dataclass(frozen=True, slots=True)

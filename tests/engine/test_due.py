@@ -16,7 +16,7 @@ NINE_THIRTY = """
 - id: r
   triggers: {trigger: time, at: "09:30"}
   actions:
-    - stop: "{{ trigger.now }}"
+    - stop: "{{ trigger.now.isoformat() }}"
 """
 
 

@@ -32,10 +32,10 @@ BEGIN = datetime(2026, 3, 28, 20, 0, tzinfo=UTC)
 RULES = """\
 - id: daily
   triggers: [{trigger: time, at: ["01:30", "02:30"]}]
-  actions: [{action: test.fired, data: {due: "{{ trigger.now }}"}}]
+  actions: [{action: test.fired, data: {due: "{{ trigger.now.isoformat() }}"}}]
 - id: often
   triggers: [{trigger: time_pattern, minutes: "/5"}]
-  actions: [{action: test.fired, data: {due: "{{ trigger.now }}"}}]
+  actions: [{action: test.fired, data: {due: "{{ trigger.now.isoformat() }}"}}]
 """
 
 

@@ -25,7 +25,7 @@ FAULTS: tuple[Node, ...] = (
 EVENT = {"n": "{{ trigger.event.data.n }}", "k": "{{ trigger.event.data.k }}"}
 WEBHOOK = {"n": "{{ trigger.json.n }}", "k": "{{ trigger.json.k }}"}
 JOB = {"n": "{{ trigger.job.id }}", "k": 3}
-TIME = {"n": "{{ trigger.now }}", "k": 2}
+TIME = {"n": "{{ trigger.now.isoformat() }}", "k": 2}
 
 
 @dataclass(frozen=True, slots=True)
