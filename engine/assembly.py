@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.adopt import Contents, adoption, contents_of, listening
 from engine.clock import Alarm, Clock, Ids, elapsed
+from engine.declarations import Declarations
 from engine.drift import Drift
 from engine.due import Due
 from engine.effects import Effects
@@ -125,6 +126,7 @@ class Engine:
         means = Means(ports.actions, ports.triggers, self._outward, self._callable)
         self.reactions = Reactions(journal, self.matcher, self.states, wakes.events, wakes.inbox, log)
         self.intake = Intake(journal, self.reactions, self.states, clock, ids, ports.zone, log)
+        self.declarations = Declarations(self.states, self.intake)
         self.executor = Executor(
             journal,
             self.matcher,
@@ -246,6 +248,7 @@ class Engine:
         off = switched_off
         if off is None:
             off = {record.rule for record in records.values() if not record.enabled}
+        await self.declarations.adopt(programs, records)
         dues = [*await journal.dues("hold/"), *await journal.dues("schedule/")]
         view = self.intake.view()
         changes = adoption(self.matcher, programs, records, known, dues, view, off)
@@ -269,7 +272,8 @@ class Engine:
     def _take_over(self, programs: Mapping[str, Program], off: Collection[str], changes: Changes) -> None:
         self.programs = dict(programs)
         self._kept.take(programs)
-        self.standing.take(programs, off, self.ports.clock.now())
+        rules = {rule: program for rule, program in programs.items() if program.declares is None}
+        self.standing.take(rules, off, self.ports.clock.now())
         forgotten = [drop.key for drop in changes.drop if drop.record is MemoryRecord]
         self.matcher.learn([record for record in changes.put if isinstance(record, MemoryRecord)], forgotten)
         self.matcher.attach(listening(programs, off).values(), self.intake.view())

@@ -21,7 +21,7 @@ def change(wanted: SetState, view: Snapshot, changes: Changes, depth: int = 0, c
     if wanted.state is None:
         if before is None:
             return None
-        _guard(wanted.entity, before, changes)
+        guard(wanted.entity, before, changes)
         states.drop(wanted.entity)
         changes.put = [each for each in changes.put if not _is_row_of(wanted.entity, each)]
         changes.drop.append(Drop(EntityRecord, (wanted.entity,)))
@@ -29,7 +29,7 @@ def change(wanted: SetState, view: Snapshot, changes: Changes, depth: int = 0, c
     record = states.changed(wanted.entity, wanted.state, wanted.attributes, view.now)
     if record is None:
         return None
-    _guard(wanted.entity, before, changes)
+    guard(wanted.entity, before, changes)
     states.take(record)
     changes.drop = [each for each in changes.drop if (each.record, each.key) != (EntityRecord, (wanted.entity,))]
     changes.put.append(record)
@@ -43,8 +43,8 @@ def _is_row_of(entity: str, record: object) -> bool:
     return isinstance(record, EntityRecord) and record.entity == entity
 
 
-def _guard(entity: str, before: State | None, changes: Changes) -> None:
-    """How the entity must stand in the journal; the first of several changes in one commit says it."""
+def guard(entity: str, before: State | None, changes: Changes) -> None:
+    """How the entity must stand in the journal for `changes` to hold; the first of several guards says it."""
     if any(expect.record is EntityRecord and expect.key == (entity,) for expect in changes.expect):
         return
     values = None

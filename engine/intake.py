@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import tzinfo
+from typing import TypeAlias
 
 from engine.clock import Clock, Ids
-from engine.entity import change
+from engine.entity import change, guard
 from engine.journal.api import Journal, JournalError
+from engine.later import put_off
 from engine.log import Log
 from engine.match import Reaction
 from engine.reactions import Reactions
 from engine.records import Changes, Done, Expect, SeenRecord
 from engine.states import Channel, Heard, Overlay, Snapshot, States
-from engine.values import Fact, SetState
+from engine.values import Fact, Later, SetState
+
+Decide: TypeAlias = Callable[[Snapshot], Iterable[SetState | Later]]
 
 
 class Intake:
@@ -40,18 +44,32 @@ class Intake:
 
         When it returns, the events are on disk. Raises JournalError when they cannot be; then nothing was taken in.
         """
-        return await self._take(Heard(channel, fact, self.view()), sets)
+        return await self._take(Heard(channel, fact, self.view()), lambda view: () if sets is None else (sets,))
 
     async def set(self, wanted: SetState) -> list[str]:
         """Commits the new state of an entity with what the rules make of it, as `take` does with a fact."""
-        return await self._take(None, wanted)
+        return await self._take(None, lambda view: (wanted,))
 
-    async def _take(self, came: Heard | None, sets: SetState | None) -> list[str]:
+    async def settle(self, decide: Decide) -> list[str]:
+        """Commits what `decide` makes of a view, all of it or nothing; a change shows in the view for the next one.
+
+        It is decided again if any entity has moved meanwhile, also one that was to stay as it was.
+        """
+        return await self._take(None, decide, guards=True)
+
+    async def _take(self, came: Heard | None, decide: Decide, *, guards: bool = False) -> list[str]:
         while True:
             view, changes = self.view(), Changes()
-            moved = change(sets, view, changes) if sets is not None else None
             facts = [Heard(came.channel, came.fact, view.frozen())] if came is not None else []
-            reactions = self._reactions.to([*facts, *([moved] if moved is not None else [])], changes, view)
+            for each in decide(view):
+                if isinstance(each, Later):
+                    put_off(each, changes)
+                    continue
+                if guards:
+                    guard(each.entity, view.state(each.entity), changes)
+                if (moved := change(each, view, changes)) is not None:
+                    facts.append(moved)
+            reactions = self._reactions.to(facts, changes, view)
             try:
                 fresh = [reaction for reaction in reactions if not await self._seen(reaction)]
                 is_written = await self._commit(fresh, changes, view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.records import DueRecord
+from engine.records import Changes, Drop, DueRecord
 from engine.values import FireEvent, Json, Later, SetState
 
 
@@ -14,11 +14,15 @@ def later_key(later: Later) -> str:
     return f"later/{later.key}"
 
 
-def kept_later(later: Later) -> DueRecord | None:
-    """The due row of these changes; None where they are taken back."""
+def put_off(later: Later, changes: Changes) -> None:
+    """Writes into `changes` that these changes happen at their time, or that they are taken back."""
+    key = later_key(later)
+    changes.drop = [each for each in changes.drop if each.key != (key,)]
+    changes.put = [each for each in changes.put if not (isinstance(each, DueRecord) and each.key == key)]
     if later.at is None:
-        return None
-    return DueRecord(later_key(later), "later", later.at, {"then": [_kept(each) for each in later.then]})
+        changes.drop.append(Drop(DueRecord, (key,)))
+    else:
+        changes.put.append(DueRecord(key, "later", later.at, {"then": [_kept(each) for each in later.then]}))
 
 
 def changes_of(row: DueRecord) -> list[SetState | FireEvent]:

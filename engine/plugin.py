@@ -55,15 +55,22 @@ A package of one's own names itself in its `pyproject.toml` and is used once `pl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from engine import calendar
 from engine.calendar import Calendar
 from engine.clock import Clock, SystemClock
+from engine.declaration import Declaration, entities_of
+from engine.declared.counter import Counter
+from engine.declared.input_boolean import InputBoolean
+from engine.declared.input_datetime import InputDatetime
+from engine.declared.input_number import InputNumber
+from engine.declared.input_text import InputText
+from engine.declared.timer import Timer
 from engine.field import (
     ANYTHING,
     BOOLEAN,
@@ -145,6 +152,7 @@ from engine.values import (
 )
 
 Plan: TypeAlias = Request | SetState | Later | Say | FireEvent | Call | Switch
+D = TypeVar("D", bound=Declaration)
 
 
 class View(Protocol):
@@ -160,6 +168,10 @@ class View(Protocol):
 
     def entities(self, prefix: str) -> Sequence[State]: ...
 
+    def declared(self, entity: str) -> Declaration | None:
+        """What the rule files say of the entity; None where they do not declare it."""
+        ...
+
     def render(self, value: Json, variables: Mapping[str, Json] | None = None, *, strict: bool = False) -> Json:
         """The value with every template in it worked out. One that fails raises, which fails the decision or plan."""
         ...
@@ -170,7 +182,7 @@ class Poll:
     """Ask a connection again and again; rules that watch the same request share one poll at the smallest pace.
 
     `subject` names what the answer is about; the answer is kept as the attributes of `entity`, whose state is the
-    answer's `state`.
+    answer's `state`, and the fact's data are the answer. Without an `entity` they are {"answer": …} or {"failed": why}.
     """
 
     request: Request
@@ -229,13 +241,19 @@ class Example:
     event its fields as a mapping; for a trigger, pairs (fact data, the `trigger` data it fires with, or None), taken in
     order as facts of the first thing that it watches. Where that are states, the fact data are {entity: its new state,
     or {"state", "attributes"}, or None if it is removed}, and the states before and after in `trigger` are told by the
-    text of the state. Entities in `known` exist beforehand, with these states. The time zone is Asia/Kolkata.
+    text of the state. Entities in `known` exist beforehand, with these states; `declared` are those that a rule file
+    declares, with their keys. The time zone is Asia/Kolkata.
     """
 
     title: str
     yaml: str
     gives: Sequence[Any] = ()
     known: Mapping[str, str] = dataclass_field(default_factory=dict)
+    declared: Mapping[str, Mapping[str, Json]] = dataclass_field(default_factory=dict)
+
+
+class Impossible(ValueError):
+    """What an action is asked for cannot be done as things stand; `continue_on_error` covers it."""
 
 
 class Action(Block):
@@ -258,6 +276,23 @@ class Action(Block):
         `data` is as written: values may be templates. `hosts` are those of the settings.
         """
         return []
+
+
+def declared(view: View, entities: Iterable[str], kind: type[D]) -> list[tuple[str, D, State | None]]:
+    """Declared entities of one kind, each with what its declaration says and how it stands; "all" is every one.
+
+    Raises Impossible where one is not declared.
+    """
+    known = [state.entity for state in view.entities(f"{kind.domain}.")]
+    found = []
+    for name in dict.fromkeys(each for entity in entities for each in (known if entity == "all" else [entity])):
+        said = view.declared(name)
+        if isinstance(said, kind):
+            found.append((name, said, view.state(name)))
+        elif name in entities:
+            hint = near(name, known) or f"declare it below {kind.domain}: in a file of rules"
+            raise Impossible(f'there is no {kind.domain} "{name}"; {hint}')
+    return found
 
 
 class Trigger(Block):
@@ -402,8 +437,10 @@ __all__ = [
     "CannotTell",
     "Clock",
     "Connection",
+    "Counter",
     "Crossing",
     "Decision",
+    "Declaration",
     "Example",
     "Fact",
     "FactKind",
@@ -414,6 +451,11 @@ __all__ = [
     "Fire",
     "FireEvent",
     "Hold",
+    "Impossible",
+    "InputBoolean",
+    "InputDatetime",
+    "InputNumber",
+    "InputText",
     "Json",
     "Kind",
     "Late",
@@ -443,6 +485,7 @@ __all__ = [
     "Switch",
     "TemplateProblem",
     "Threshold",
+    "Timer",
     "TimeSaid",
     "Tools",
     "Trigger",
@@ -454,9 +497,11 @@ __all__ = [
     "Webhook",
     "calendar",
     "choice",
+    "declared",
     "default",
     "duration",
     "either",
+    "entities_of",
     "inside",
     "integer",
     "is_entity",

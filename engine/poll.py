@@ -92,7 +92,7 @@ class Polls:
             times[key] = min(when, now + poll.every) if is_quicker else when
         self._next = times
         for key in known.keys() - polls.keys():
-            await self._notices.clear(f"poll/{known[key].entity}/")
+            await self._notices.clear(f"poll/{known[key].name}/")
 
     def _set_alarm(self) -> None:
         """Rings for the next poll; when all places are taken, the first that gets free is the next wake."""
@@ -107,9 +107,9 @@ class Polls:
         except JournalError as error:
             self._log.error("a poll's answer could not be taken in; it is asked again", reason=str(error))
         except Exception as error:  # a plugin's answer that nobody can read must not stop the other polls
-            self._log.error("a poll failed", poll=poll.entity, reason=repr(error))
-            text = f"the answer to the poll of {poll.entity} cannot be used: {type(error).__name__}: {error}"
-            await self._notices.report(f"poll/{poll.entity}/poll-failed", "poll-failed", text)
+            self._log.error("a poll failed", poll=poll.name, reason=repr(error))
+            text = f"the answer to the poll of {poll.name} cannot be used: {type(error).__name__}: {error}"
+            await self._notices.report(f"poll/{poll.name}/poll-failed", "poll-failed", text)
         finally:
             del self._tasks[poll.key]
             self.wake.say()
@@ -128,17 +128,22 @@ class Polls:
         asked = poll.request
         if isinstance(outcome, Accepted):
             await self._notices.works(asked.connection, asked.operation)
-            await self._answered(poll, outcome.answer)
-            await self._notices.clear(f"poll/{poll.entity}/")
-        elif isinstance(outcome, Refused):
+            if poll.entity:
+                await self._answered(poll, outcome.answer)
+            else:
+                await self._tell(poll, {"answer": outcome.answer})
+            await self._notices.clear(f"poll/{poll.name}/")
+        elif isinstance(outcome, Refused) and poll.entity:
             await self._gone(poll, "gone", f"{poll.entity}: {outcome.reason}; it is not watched any more")
         else:
             code = outcome.problem if isinstance(outcome, Waiting) else ""
-            self._log.debug("a poll had no answer", poll=poll.entity, reason=outcome.reason)  # its problem is one line
+            self._log.debug("a poll had no answer", poll=poll.name, reason=outcome.reason)  # its problem is one line
+            if not poll.entity:
+                await self._tell(poll, {"failed": outcome.reason})
             if code:
                 await self._notices.fails(asked.connection, asked.operation, code, outcome.reason)
             else:
-                await self._notices.report(f"poll/{poll.entity}/poll-failed", "poll-failed", outcome.reason)
+                await self._notices.report(f"poll/{poll.name}/poll-failed", "poll-failed", outcome.reason)
             if isinstance(outcome, Waiting) and outcome.after is not None and poll.key in self._next:
                 self._next[poll.key] = max(self._next[poll.key], self._clock.now() + outcome.after)
 
@@ -155,6 +160,12 @@ class Polls:
             self._log.debug("poll", subject=poll.subject, reason=reason)
         if not is_same:
             await self._notices.clear(f"{poll.entity}/")
+
+    async def _tell(self, poll: SharedPoll, data: Json) -> None:
+        """The fact of a poll whose answer is no entity of its own: whoever listens makes something of it."""
+        fact = Fact("poll", poll.subject, data, self._clock.now())
+        for reason in await self._intake.take(("poll", poll.key), fact):
+            self._log.debug("poll", subject=poll.subject, reason=reason)
 
     async def _gone(self, poll: SharedPoll, state: str, text: str) -> None:
         known = self._states.get(poll.entity)

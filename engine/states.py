@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple, TypeAlias
 
 from engine.clock import Ids
+from engine.declaration import Declaration
 from engine.records import EntityRecord
 from engine.scope import Scope
 from engine.values import Fact, Json, State
@@ -19,13 +20,15 @@ END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 class States:
     """The current state of every entity; a mirror of what the journal holds.
 
-    `of_rules` tells how rules and scripts stand, which are entities too: their states are not kept as rows.
+    `of_rules` tells how rules and scripts stand, which are entities too: their states are not kept as rows. `declared`
+    tells what the rule files say of an entity.
     """
 
     def __init__(self, records: Iterable[EntityRecord] = ()) -> None:
         self._states: dict[str, State] = {}
         self.of_rules: Callable[[str], State | None] = lambda entity: None
         self.rules: Callable[[], Iterable[str]] = tuple
+        self.declared: Callable[[str], Declaration | None] = lambda entity: None
         self.load(records)
 
     def load(self, records: Iterable[EntityRecord]) -> None:
@@ -67,6 +70,7 @@ class Overlay(States):
         self._gone: set[str] = set()
         self.of_rules = self._below.of_rules
         self.rules = self._below.rules
+        self.declared = self._below.declared
 
     def get(self, entity: str) -> State | None:
         if entity in self._gone:
@@ -126,6 +130,10 @@ class Snapshot:
     def state(self, entity: str) -> State | None:
         """The entity's state, or None."""
         return self.states.get(entity)
+
+    def declared(self, entity: str) -> Declaration | None:
+        """What the rule files say of the entity, or None."""
+        return self.states.declared(entity)
 
     def entities(self, prefix: str) -> Sequence[State]:
         """All entities whose name begins with `prefix`."""

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, TypeAlias
 
 from engine.calendar import pattern
+from engine.declaration import Declaration
 from engine.plugin import Facts, Poll, Reads, Request, Schedule, States, View, Watch, Webhook
 from engine.rules.model import Program, TriggerUse, content_hash
 from engine.scope import Scope
@@ -63,6 +64,11 @@ class SharedPoll:
     subject: str
     entity: str
 
+    @property
+    def name(self) -> str:
+        """What it is about, for people."""
+        return self.entity or self.subject
+
 
 class Reading:
     """A view that remembers which entities were read through it; `sensor.*` means all below."""
@@ -89,6 +95,10 @@ class Reading:
         domain, dot, _ = prefix.partition(".")
         self.read.add(f"{domain}.{EVERYTHING}" if dot else EVERYTHING)
         return self._view.entities(prefix)
+
+    def declared(self, entity: str) -> Declaration | None:
+        """What the rule files say of the entity."""
+        return self._view.declared(entity)
 
     def render(self, value: Json, variables: Mapping[str, Json] | None = None, *, strict: bool = False) -> Json:
         """Templates worked out; the entities that they read are remembered."""

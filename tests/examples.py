@@ -60,7 +60,7 @@ def come_true(plugin: type[Action | Trigger], example: Example) -> None:
     """Fails unless the example fits the plugin's schema and gives what it says."""
     given = values(example)
     Draft202012Validator(plugin.schema()).validate(given)
-    view = Snapshot(example.known)
+    view = Snapshot(example.known).declaring(example.declared)
     if issubclass(plugin, Action):
         planned = [_planned(plan) for plan in plugin(given).plan(view)]
         assert planned == list(example.gives), f"it plans {planned}"
@@ -70,7 +70,11 @@ def come_true(plugin: type[Action | Trigger], example: Example) -> None:
 
 def _planned(plan: Plan) -> Json:
     planned = plan.body if isinstance(plan, Request) else asdict(plan)
-    return json.loads(json.dumps(planned))
+    return json.loads(json.dumps(planned, default=_as_text))
+
+
+def _as_text(value: datetime) -> str:
+    return value.isoformat()
 
 
 def _fires(trigger: Trigger, example: Example, view: Snapshot) -> None:

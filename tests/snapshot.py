@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from engine.plugin import State
+from engine.declared import DECLARED
+from engine.plugin import Declaration, State
 from engine.scope import Scope
 from engine.values import Json
 
@@ -15,7 +16,9 @@ INDIA = ZoneInfo("Asia/Kolkata")
 
 
 class Snapshot:
-    """The time, the zone, and entities with these states."""
+    """The time, the zone, entities with these states, and what the rule files declare."""
+
+    declarations: Mapping[str, Declaration] = {}
 
     def __init__(self, states: Mapping[str, Json] | None = None, now: datetime = NOW, zone: tzinfo = INDIA) -> None:
         self.now = now
@@ -33,6 +36,14 @@ class Snapshot:
 
     def entities(self, prefix: str) -> Sequence[State]:
         return [state for name, state in self._states.items() if name.startswith(prefix)]
+
+    def declaring(self, declared: Mapping[str, Mapping[str, Json]]) -> Snapshot:
+        """The same, where a rule file declares these entities with these keys."""
+        self.declarations = {name: DECLARED[name.partition(".")[0]](keys) for name, keys in declared.items()}
+        return self
+
+    def declared(self, entity: str) -> Declaration | None:
+        return self.declarations.get(entity)
 
     def render(self, value: Json, variables: Mapping[str, Json] | None = None, *, strict: bool = False) -> Json:
         return Scope(variables or {}, self).render(value, strict=strict)

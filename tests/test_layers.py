@@ -19,9 +19,9 @@ HOUSE = """
 0   problem values clock field kinds records log wake remedies
 1   source/*
 1   template/*
-1   threshold calendar plugin
+1   threshold calendar declaration declared/* plugin
 2   registry judge secret settings
-3   rules/selector rules/model rules/schema rules/names rules/known rules/program
+3   rules/selector rules/model rules/schema rules/names rules/known rules/sensors rules/program
 3   rules/normalise rules/blueprint rules/complaints rules/check rules/circles rules/book
 4   standing scope states entity later watches match
 4   conditions/holds conditions/typed conditions/compare conditions/entities conditions/clock conditions
@@ -30,8 +30,8 @@ HOUSE = """
 4   runs/modes runs/caps runs/gate runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer
 5   journal/sqlite journal/backup journal/postgres
-6   pulse notices notify lookout drift silence expired programs prune forget reactions intake poll due executor
-6   effects settle adopt cluster
+6   pulse notices notify lookout drift silence expired programs prune forget reactions intake declarations
+6   poll due executor effects settle adopt cluster
 7   assembly
 8   readiness watchdog tree web/* testing/* rehearsal reference
 9   daemon

@@ -24,6 +24,9 @@ step        {"do": "action", "action": name, "data": {…}, "response_variable",
             | {"do": "event", "event": type, "event_data": {…}}
                                               each may have "alias", "enabled", "continue_on_error"
 
+The program of an entity that a file declares has its name as `id` ("counter.orders"), no steps, and its keys under
+`declares`; a sensor listens to one trigger of its own, "sensor".
+
 Keys that were not given are absent, but for `id`, `alias`, `mode`, `triggers`, `conditions`, `actions`, `variables`.
 """
 
@@ -34,6 +37,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.declaration import Declaration
 from engine.plugin import Trigger
 from engine.problem import Problem
 from engine.values import Json
@@ -72,7 +76,7 @@ class TriggerUse:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One rule as checked and expanded, named by its content hash."""
+    """One rule as checked and expanded, named by its content hash; or an entity that `declares` what it is."""
 
     hash: str
     rule: str
@@ -82,6 +86,7 @@ class Program:
     file: str = ""
     line: int = 0
     text: str = ""
+    declares: Declaration | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from engine.declared import DECLARED
+from engine.declared.sensor import Sensor
 from engine.field import Block, FieldError
 from engine.plugin import Trigger
 from engine.problem import Problem, ProblemError
 from engine.records import ProgramRecord
 from engine.registry import Registry
 from engine.rules.model import Program, TriggerUse, content_hash
+from engine.rules.sensors import Actions, sensed
 from engine.source.scalar import SecretRef
 from engine.template import Template, TemplateProblem, is_template
 from engine.values import Json
 
 SECRET_KEY = "!secret"
+SENSOR = "sensor"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REMARKS = frozenset({"note", "metadata", "trace"})
 _FALSE = frozenset({"false", "no", "off", "0", "none", "disable", ""})
@@ -131,6 +135,20 @@ def program(body: dict[str, Json], plugins: Mapping[int, Trigger], file: str, li
     return Program(content_hash(body), body["id"], body["alias"], body, uses, file, line, text)
 
 
+def declared_program(
+    entity: str, keys: Mapping[str, Json], actions: Actions, file: str, line: int, text: str
+) -> Program:
+    """The program of an entity with these keys, which were found right. Raises FieldError where they are not."""
+    declares = DECLARED[entity.partition(".")[0]](keys)
+    listens = [{"trigger": SENSOR, "key": SENSOR, "with": keys}] if isinstance(declares, Sensor) else []
+    body: dict[str, Json] = {"id": entity, "alias": declares.name or entity, "mode": "queued", "variables": {}}
+    body |= {"declares": keys, "triggers": listens, "conditions": [], "actions": []}
+    uses: tuple[TriggerUse, ...] = ()
+    if isinstance(declares, Sensor):
+        uses = (TriggerUse(SENSOR, 0, "", "", SENSOR, sensed(entity, declares, actions), {}),)
+    return Program(content_hash(body), entity, body["alias"], body, uses, file, line, text, declares)
+
+
 def is_off(body: Mapping[str, Json]) -> bool:
     """Whether the file itself switches the rule off (`initial_state: false`)."""
     return str(body.get("initial_state", True)).strip().lower() in _FALSE
@@ -174,6 +192,9 @@ def program_from_record(record: ProgramRecord, registry: Registry) -> Program:
     """The program that a record keeps. Raises ProblemError when a plugin that it needs is gone or has changed."""
     body = record.body
     try:
+        if "declares" in body:
+            own = body["declares"]
+            return declared_program(record.rule, own, registry.actions, record.file, record.line, record.text)
         given = trigger_variables(body)
         plugins = made(body["triggers"], registry.triggers, given)
         triggers = () if is_off(body) else uses_of(body["triggers"], plugins, given)

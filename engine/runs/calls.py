@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine.entity import change
-from engine.later import kept_later, later_key
-from engine.plugin import DURATION, Plan, Request, integer
+from engine.later import put_off
+from engine.plugin import DURATION, Impossible, Plan, Request, integer
 from engine.records import CommandRecord, Drop, DueRecord, EffectRecord, InboxRecord
 from engine.rules.model import is_script
 from engine.runs.called import called
@@ -82,7 +82,7 @@ def _planned(course: Course, step: Mapping[str, Json]) -> tuple[str, list[Plan]]
     except TemplateProblem as problem:
         raise StepFailed(f"{name}: a template failed: {problem}") from None
     except ValueError as problem:
-        raise StepFailed(f"{name}: {problem}") from None
+        raise StepFailed(f"{name}: {problem}", soft=isinstance(problem, Impossible)) from None
     if is_script(name):
         return name, [Call(name, data)]
     raise StepFailed(f"there is no action {name}; was a plugin removed?")
@@ -125,21 +125,11 @@ def _change(course: Course, plan: SetState | Later | Say | FireEvent) -> None:
     elif isinstance(plan, FireEvent):
         course.tell("event", plan.event_type, dict(plan.data))
     elif isinstance(plan, Later):
-        later = kept_later(plan)
-        course.changes.drop = [each for each in course.changes.drop if each.key != (later_key(plan),)]
-        if later is None:
-            course.changes.put = [each for each in course.changes.put if not _is_due(each, later_key(plan))]
-            course.changes.drop.append(Drop(DueRecord, (later_key(plan),)))
-        else:
-            course.changes.put.append(later)
+        put_off(plan, course.changes)
     else:
         moved = change(plan, course.view, course.changes, course.run.depth + 1, course.run.id)
         if moved is not None:
             course.facts.append(moved)
-
-
-def _is_due(record: object, key: str) -> bool:
-    return isinstance(record, DueRecord) and record.key == key
 
 
 def _ask(
