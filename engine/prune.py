@@ -21,6 +21,7 @@ from engine.records import (
     EffectRecord,
     EventRecord,
     Expect,
+    HistoryRecord,
     ProblemRecord,
     ProgramRecord,
     RunRecord,
@@ -40,6 +41,8 @@ RUNS = 50
 """Runs looked at before the loop goes on, each with its steps and effects."""
 ROWS = 500
 WELL = frozenset(("finished", "aborted", "failed_conditions", "failed_single", "failed_cooldown"))
+UNTOLD = frozenset(("identities", "history"))
+"""What goes without a word; it goes in great numbers."""
 OPEN = frozenset(("queued", "intent", "waiting", "unsure"))
 
 
@@ -76,7 +79,7 @@ class Prune:
     async def _round(self) -> AsyncIterator[None]:
         now = self._clock.now()
         self._removed.clear()
-        for part in (self._runs(now), self._problems(now), self._seen(now), self._programs(now)):
+        for part in (self._runs(now), self._problems(now), self._seen(now), self._history(now), self._programs(now)):
             async for _ in part:
                 yield
         if self._removed:
@@ -118,6 +121,13 @@ class Prune:
             await self._remove("identities", [_unchanged(each, "at") for each in old])
             yield
 
+    async def _history(self, now: datetime) -> AsyncIterator[None]:
+        """How entities stood; how they stand now is another matter, and stays."""
+        while rows := await self._journal.old_history(now - self._keep.history, ROWS):
+            keys = [_key(row) for row in rows]
+            await self._remove("history", [Changes(drop=dropped(HistoryRecord, keys))], len(keys))
+            yield
+
     async def _programs(self, now: datetime) -> AsyncIterator[None]:
         """Those that nothing names; all runs are looked through only where there may be one."""
         old: list[ProgramRecord] = []
@@ -141,10 +151,10 @@ class Prune:
             after = _key(rows[-1])
             yield rows
 
-    async def _remove(self, what: str, changes: list[Changes | None]) -> None:
+    async def _remove(self, what: str, changes: list[Changes | None], each_removes: int = 1) -> None:
         """Commits each for itself, and writes down how many there were."""
         done = await asyncio.gather(*[self._journal.commit(each) for each in changes if each is not None])
-        removed = sum(isinstance(each, Done) for each in done)
+        removed = sum(isinstance(each, Done) for each in done) * each_removes
         if not removed:
             return
         self._removed[what] += removed
@@ -152,7 +162,7 @@ class Prune:
         told = {**self._removed, "runs_before": (now - self._keep.runs).isoformat()}
         told["failures_before"] = (now - self._keep.failures).isoformat()
         record = self._states.changed(PRUNED, now.isoformat(), told, now)
-        if record is not None and what != "identities":
+        if record is not None and what not in UNTOLD:
             await self._journal.commit(Changes(put=[record]))
             self._states.take(record)
 

@@ -70,14 +70,15 @@ def _address(value: Json) -> tuple[str, int]:
 
 def _days(least: int, why: str) -> Kind[timedelta]:
     """A duration of at least so many days."""
+    span = "1 day" if least == 1 else f"{least} days"
 
     def long_enough(value: Json) -> timedelta:
         found = DURATION.read(value)
         if found < timedelta(days=least):
-            raise ValueError(f"expected at least {least} days: {why}")
+            raise ValueError(f"expected at least {span}: {why}")
         return found
 
-    return Kind(f"a duration of at least {least} days, such as {{days: {least}}}", DURATION.schema, long_enough)
+    return Kind(f"a duration of at least {span}, such as {{days: {least}}}", DURATION.schema, long_enough)
 
 
 ZONE: Kind[str] = Kind('a time zone such as "Asia/Kolkata"', {"type": "string"}, _zone)
@@ -86,6 +87,7 @@ ADDRESS: Kind[tuple[str, int]] = Kind('a host and a port, such as "127.0.0.1:832
 
 OVER = _days(2, "what was sent in the last day counts for the caps of rules")
 SEEN = _days(8, "a sender may repeat an event for that long")
+DAY = _days(1, "what is older is removed once a day")
 
 
 def _max_sends(value: Json) -> dict[str, int]:
@@ -122,6 +124,7 @@ class Keep(Block):
     runs = default(OVER, timedelta(days=30), "Runs that ended well, with their steps and sends")
     failures = default(OVER, timedelta(days=90), "Runs that failed or were cancelled, and problems that cleared")
     seen = default(SEEN, timedelta(days=8), "Identities of events, by which one that comes again is recognised")
+    history = default(DAY, timedelta(days=30), "How entities stood over time")
 
 
 class NoticeKeys(Block):

@@ -10,7 +10,9 @@ from engine.journal.memory import MemoryJournal
 from engine.prune import Prune
 from engine.records import (
     Changes,
+    EntityRecord,
     EventRecord,
+    HistoryRecord,
     ProblemRecord,
     ProgramRecord,
     RuleRecord,
@@ -180,3 +182,13 @@ async def test_a_program_that_a_rule_runs_again_meanwhile_stays(home: Home, monk
     await home.round()
     assert await home.journal.get(ProgramRecord, ("p7",)) is not None
     assert await home.journal.get(RunRecord, ("r1",)) is None
+
+
+async def test_how_entities_stood_goes_after_30_days_and_how_they_stand_stays(home: Home) -> None:
+    stands = EntityRecord("counter.orders", "600", {}, NOW - timedelta(days=40), NOW - timedelta(days=40))
+    stood = [HistoryRecord("counter.orders", f"{n:04}", NOW - timedelta(days=40), str(n), {}) for n in range(600)]
+    young = HistoryRecord("counter.orders", "9999", NOW - timedelta(days=29), "600", {})
+    await home.keep(stands, *stood, young)
+    assert await home.round() > 1
+    assert await home.journal.history("counter.orders", NOW - timedelta(days=400), 1000) == [young]
+    assert await home.journal.get(EntityRecord, ("counter.orders",)) == stands
