@@ -9,6 +9,7 @@ from engine.field import DURATION, MAPPING, TEXT, Block, Kind, default, optional
 from engine.values import Json, Later, SetState, State
 
 LEAST_PACE = timedelta(seconds=1)
+_DATA = Kind(MAPPING.says, {"type": "object", "of": "data"}, MAPPING.read)
 _POLL = Kind("a mapping with action, and its data", {"type": "object", "literally": True, "of": "poll"}, MAPPING.read)
 
 
@@ -16,7 +17,7 @@ class Question(Block):
     """What a sensor asks again and again: an action that only reads."""
 
     action = required(WORDS, "The action that asks, such as http.request")
-    data = default(MAPPING, {}, "What the action needs")
+    data = default(_DATA, {}, "What the action needs")
 
 
 class Sensor(Declaration):

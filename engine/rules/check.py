@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+from engine.declaration import IS_ENTITY
+from engine.declared import DECLARED
+from engine.declared.sensor import Question, Sensor
 from engine.field import FieldError
 from engine.judge import Fault, Path, found, known_later, named, problem_of, shown
-from engine.plugin import Action, Trigger
+from engine.plugin import Action, Trigger, View
 from engine.problem import Place, Problem, near
 from engine.rules.blueprint import USE, Blueprint, Blueprints, Use, inputs_astray
 from engine.rules.complaints import Complaints, too_many
@@ -25,11 +28,20 @@ from engine.rules.normalise import (
     Draft,
     Written,
     normalised,
+    normalised_entity,
     normalised_script,
     rules_in,
     slug,
 )
-from engine.rules.program import body_of, fields_of, plain, program, rendered, trigger_variables
+from engine.rules.program import (
+    body_of,
+    declared_program,
+    fields_of,
+    plain,
+    program,
+    rendered,
+    trigger_variables,
+)
 from engine.rules.schema import (
     CONDITION_KINDS,
     LATER_TRIGGERS,
@@ -44,6 +56,7 @@ from engine.rules.schema import (
     ScriptKeys,
     TriggerKeys,
 )
+from engine.rules.sensors import question
 from engine.source import DEFAULT, Source
 from engine.source.scalar import InputRef, references
 from engine.template import TemplateProblem, is_template
@@ -148,7 +161,7 @@ class _File:
         """The rule or script as it is written, or as its blueprint makes it."""
         raw, path = written.raw, written.path
         sort = _SORTS[written.sort]
-        if isinstance(raw, dict) and USE in raw:
+        if isinstance(raw, dict) and USE in raw and sort.domain:
             return self._of_blueprint(written, raw)
         draft = sort.normalised(raw, path)
         draft.faults[:0] = self._astray(raw, path)
@@ -202,7 +215,15 @@ def _spot(place: Place | None) -> tuple[str, int, int]:
 
 
 def named_twice(rule: str, place: Place, first: Place) -> Problem:
-    """The problem of two rules with one id."""
+    """The problem of two rules with one id, or of an entity that is declared twice."""
+    if rule.partition(".")[0] in DECLARED and "." in rule:
+        return Problem(
+            "declared-twice",
+            f'"{shown(rule)}" is declared a second time',
+            place,
+            remedy="take one of the two out, or give it another name",
+            also=((first, "the first is here"),),
+        )
     return Problem(
         "rule-named-twice",
         f'a second rule with the id "{shown(rule)}"',
@@ -548,6 +569,22 @@ class _Rule:
         right = isinstance(data, dict) and self.told.block(plugin, data, (*at, "data"))
         if right and len(self.told.problems) == before:
             self._allowed(plugin, data, (*at, "data"))
+            self._entities(plugin, data, (*at, "data"))
+
+    def _entities(self, plugin: type[Action], data: dict[str, Json], at: Path) -> None:
+        """What an action names must be declared in some file; what is not may be a file that is still to come."""
+        declared = self.known.declared
+        if declared is None:
+            return
+        for key, own in plugin.fields().items():
+            kinds = own.kind.schema.get("anyOf", [own.kind.schema])
+            if key not in data or not kinds[0].get(IS_ENTITY) or known_later(data[key]):
+                continue
+            names = _all_of(data[key].split(",") if isinstance(data[key], str) else data[key])
+            for index, name in enumerate(each.strip().lower() for each in names):
+                where = (*at, key, index) if isinstance(data[key], list) else (*at, key)
+                if name not in declared and name.partition(".")[0] in DECLARED:
+                    self.told.fault(_not_declared(name, where, declared))
 
     def _script(self, name: str, at: Path) -> None:
         """A script that is called must be declared in some file."""
@@ -625,6 +662,59 @@ class _Script(_Rule):
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
 
 
+class _Entity(_Rule):
+    """One entity that a file declares, on its way to a program; its name stands in front of its keys."""
+
+    def _identity(self) -> tuple[str, str]:
+        return self.name, ""
+
+    def place(self, source: Source, written: Written) -> Place:
+        places = source.places
+        return places.key(written.path) if isinstance(written.path[-1], str) else places.value(written.path)
+
+    def program(self, text: str) -> Program | None:
+        self.judged()
+        if self.told.fatal:
+            return None
+        line = self.place(self.source, Written(self.draft.path, None)).line
+        actions = self.known.registry.actions
+        return declared_program(self.id, plain(self.draft.body), actions, self.source.file, line, text)
+
+    def _judge(self) -> None:
+        kind = DECLARED[self.id.partition(".")[0]]
+        right = self.told.block(kind, self.draft.body, ())
+        if kind is Sensor:
+            self._sensor(self.draft.body, right)
+
+    def _sensor(self, body: dict[str, Json], right: bool) -> None:
+        names = Names()
+        names.roots -= {"trigger", "this", "context"}
+        for key in ("state", "availability", "poll"):
+            self.told.templates(body.get(key), (key,), names)
+        with_answer = names.with_names("response") if "poll" in body else names
+        for key in ("value", "attributes"):
+            self.told.templates(body.get(key), (key,), with_answer)
+        if isinstance(body.get("poll"), dict) and self.told.block(Question, body["poll"], ("poll",)):
+            before = len(self.told.problems)
+            self._action({"do": "action", **body["poll"]}, ("poll",))
+            if right and len(self.told.problems) == before:
+                self._question(body["poll"])
+
+    def _question(self, poll: dict[str, Json]) -> None:
+        """A poll only reads, which shows when it is planned; one that needs to know more is looked at when it runs."""
+        data = poll.get("data", {})
+        if known_later(data) and not isinstance(data, dict):
+            return
+        try:
+            question(poll["action"], plain(data), self.known.registry.actions, cast("View", None))
+        except ValueError as fault:
+            message, _, remedy = str(fault).partition("; ")
+            if not known_later(data):
+                self.told.fault(Fault(("poll", "action"), "poll-changes", message, remedy=remedy))
+        except Exception:  # its plan looks around, and there is nothing to be seen yet
+            return
+
+
 @dataclass(frozen=True, slots=True)
 class _Sort:
     """How one sort of thing that a file says becomes a program.
@@ -646,7 +736,16 @@ _SORTS = {
         {"id": "a", "triggers": InputRef("triggers"), "actions": InputRef("actions")},
     ),
     "script": _Sort(normalised_script, _Script, "script", {"sequence": InputRef("sequence")}),
+    "entity": _Sort(normalised_entity, _Entity, "", {}),
 }
+
+
+def _not_declared(name: str, at: Path, declared: frozenset[str]) -> Fault:
+    domain = name.partition(".")[0]
+    kin = sorted(each for each in declared if each.startswith(f"{domain}."))
+    remedy = near(name, kin) or f"declare it below {'sensors' if domain == 'sensor' else domain}: in a file of rules"
+    message = f'there is no entity "{shown(name)}"'
+    return Fault(at, "unknown-entity", message, _all_or(kin), remedy, severity="warning")
 
 
 def _unusable(at: Path, sentence: str) -> Fault:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from engine.declared import DECLARED
 from engine.judge import MOST_FAULTS, Fault, Path, found, shown, unknown_key
 from engine.problem import near
 from engine.rules.schema import DEVICE_KINDS, LATER_STEPS, STEP_KINDS, RuleKeys, ScriptKeys, TriggerKeys
@@ -22,11 +23,11 @@ PLURALS = {"trigger": "triggers", "condition": "conditions", "action": "actions"
 _RULE_LISTS = ("rules", "automation")
 _NAME = re.compile(r"[a-z0-9_]+")
 _SCRIPT_LISTS = ("scripts", "script")
-_LATER_FILE_KEYS = frozenset(
-    {"sensors", "sensor", "template", "variables", "counter", "timer"}
-    | {"input_boolean", "input_number", "input_text", "input_datetime", "input_select"}
-)
-_FILE_KEYS = frozenset({*_RULE_LISTS, *_SCRIPT_LISTS})
+_SENSORS = "sensors"
+_TEMPLATES = "template"
+_ENTITIES = frozenset(DECLARED) - {"sensor"}
+_LATER_FILE_KEYS = frozenset({"variables", "input_select"})
+_FILE_KEYS = frozenset({*_RULE_LISTS, *_SCRIPT_LISTS, *_ENTITIES, _SENSORS, _TEMPLATES})
 _LOGIC = ("and", "or", "not")
 _TRIGGER_KEYS = frozenset(TriggerKeys.fields())
 _LATER_RULE_KEYS = frozenset({"quiet_hours", "digest", "missed"})
@@ -39,11 +40,14 @@ _OLD_STEP_KEYS = {
 NO_DEVICES = "rulewheel has no devices, rooms or scenes; it works with messages, jobs, webhooks and times"
 
 
-Sort: TypeAlias = Literal["rule", "script"]
+Sort: TypeAlias = Literal["rule", "script", "entity"]
 
 
 class Written(NamedTuple):
-    """One thing that a file says, where it stands, and the name that stands in front of it, if it has one."""
+    """One thing that a file says, where it stands, and its name if that stands in front of it.
+
+    An entity's name is whole: "counter.orders".
+    """
 
     path: Path
     raw: Json
@@ -75,7 +79,7 @@ class Draft:
 
 
 def rules_in(value: Json) -> tuple[list[Written], list[Fault]]:
-    """The rules and scripts of a file's value, and what is wrong with the file around them."""
+    """The rules, scripts and entities of a file's value, and what is wrong with the file around them."""
     if value is None:
         return [], []
     if isinstance(value, list):
@@ -95,30 +99,78 @@ def rules_in(value: Json) -> tuple[list[Written], list[Fault]]:
             rules += [Written((key, *path), rule) for path, rule in _listed(below)]
         elif key in _SCRIPT_LISTS or key.startswith("script "):
             rules += _named(key, below, "script", faults)
+        elif key in _ENTITIES:
+            found_here = _named(key, below, "entity", faults, word=key)
+            rules += [each._replace(name=f"{key}.{each.name}", raw=each.raw or {}) for each in found_here]
+        elif key == _SENSORS:
+            rules += _sensors(key, below, faults)
+        elif key == _TEMPLATES:
+            rules += _templates(key, below, faults)
         else:
             faults.append(_file_key(key))
     return rules, faults
 
 
-def _named(key: str, below: Json, sort: Sort, faults: list[Fault]) -> list[Written]:
-    """The elements of a mapping from names to what they name."""
+def _named(key: str, below: Json, sort: Sort, faults: list[Fault], word: str = "script") -> list[Written]:
+    """The elements of a mapping from names to what they name; `word` is what people call one."""
     if below is not None and not isinstance(below, dict):
-        expected = f"a mapping from the names of {sort}s to what they do"
-        remedy = f'write the name of each {sort}, with ":" behind it, and its keys below it, indented'
+        expected = f"a mapping from the names of {word}s to what they {'do' if sort == 'script' else 'are'}"
+        remedy = f'write the name of each {word}, with ":" behind it, and its keys below it, indented'
         faults.append(Fault((key,), "wrong-type", f'"{key}" is {found(below)}', expected, remedy))
         return []
     wrong = [name for name in below or {} if not _NAME.fullmatch(name)]
     for name in wrong:
         expected = "a name of lower-case letters, digits and _"
-        message = f'"{shown(name)}" cannot be the name of a {sort}'
+        message = f'"{shown(name)}" cannot be the name of a {word}'
         remedy = f'write "{slug(name)}"' if slug(name) else "give it another name"
         faults.append(Fault((key, name), "bad-name", message, expected, remedy, at_key=True))
     return [Written((key, name), raw, sort, name) for name, raw in (below or {}).items() if name not in wrong]
 
 
+def _sensors(key: str, below: Json, faults: list[Fault]) -> list[Written]:
+    """Sensors by name, or as a list in which each says its name."""
+    if not isinstance(below, list):
+        found_here = _named(key, below, "entity", faults, word="sensor")
+        return [each._replace(name=f"sensor.{each.name}", raw=each.raw or {}) for each in found_here]
+    return _named_inside(below, (key,), faults)
+
+
+def _named_inside(sensors: Json, path: Path, faults: list[Fault]) -> list[Written]:
+    """Sensors whose names stand inside them, as Home Assistant writes them."""
+    written = []
+    for below, raw in _listed(sensors):
+        where = (*path, *below)
+        name = raw.get("name") if isinstance(raw, dict) else None
+        if isinstance(raw, dict) and not (isinstance(name, str) and slug(name)):
+            remedy = 'add "name: …"; from it the name of the entity is made'
+            faults.append(Fault(where, "missing-key", "this sensor has no name", "name: text", remedy))
+        else:
+            written.append(Written(where, raw, "entity", f"sensor.{slug(str(name))}"))
+    return written
+
+
+def _templates(key: str, below: Json, faults: list[Fault]) -> list[Written]:
+    """The sensors that Home Assistant's `template:` declares."""
+    written = []
+    for path, block in _listed(below):
+        where: Path = (key, *path)
+        if not isinstance(block, dict):
+            faults.append(Fault(where, "wrong-type", f"this is {found(block)}", 'a mapping with "sensor"'))
+            continue
+        for name, sensors in block.items():
+            if name == "sensor":
+                written += _named_inside(sensors, (*where, name), faults)
+            elif name in ("triggers", "trigger", "conditions", "actions", "action", "binary_sensor", "variables"):
+                faults.append(_later((*where, name), f'"{name}" of a template'))
+            else:
+                faults.append(_no_devices((*where, name), f'"{name}" of a template'))
+    return written
+
+
 def declared_in(value: Json) -> frozenset[str]:
-    """The names of scripts that a file's value declares, as rules know them: "script.greet"."""
-    return frozenset(f"script.{each.name}" for each in rules_in(value)[0] if each.sort == "script")
+    """The names of what a file's value declares, as rules know them: "script.greet", "counter.orders"."""
+    named = [each for each in rules_in(value)[0] if each.sort != "rule"]
+    return frozenset(f"script.{each.name}" if each.sort == "script" else each.name for each in named)
 
 
 def slug(text: str) -> str:
@@ -138,7 +190,7 @@ def _file_key(key: str) -> Fault:
         return Fault((key,), "blueprint-elsewhere", "a blueprint stands among the rules", remedy=remedy, at_key=True)
     if key in _LATER_FILE_KEYS:
         return _later((key,), f'"{key}"')
-    return unknown_key((key,), ["rules", "scripts"])
+    return unknown_key((key,), ["rules", "scripts", _SENSORS, *sorted(_ENTITIES)])
 
 
 def _later(path: Path, what: str) -> Fault:
@@ -183,6 +235,18 @@ def normalised_script(raw: Json, path: Path) -> Draft:
     else:
         message = f"the script is {found(raw)}"
         remedy = 'write its steps below "sequence:", each with "- " in front'
+        draft.faults.append(Fault(path, "wrong-type", message, "a mapping of keys to values", remedy))
+    return draft
+
+
+def normalised_entity(raw: Json, path: Path) -> Draft:
+    """The draft of one declaration that stands at `path` in its file; what is empty counts as left out."""
+    draft = Draft(path)
+    if isinstance(raw, dict):
+        draft.body = {key: value for key, value in raw.items() if value is not None}
+    else:
+        message = f"the declaration is {found(raw)}"
+        remedy = "write its keys below its name, indented"
         draft.faults.append(Fault(path, "wrong-type", message, "a mapping of keys to values", remedy))
     return draft
 

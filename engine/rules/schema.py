@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from engine.declared import DECLARED
+from engine.declared.sensor import Question, Sensor
 from engine.field import (
     ANYTHING,
     BOOLEAN,
@@ -461,6 +463,7 @@ def published(registry: Registry) -> dict[str, Json]:
     rules = {"type": "array", "items": {"$ref": "#/$defs/rule"}}
     mapping = {
         "type": "object",
+        "properties": _entities(shared),
         "patternProperties": {"^(rules|automation( .*)?)$": rules},
         "additionalProperties": False,
     }
@@ -468,6 +471,7 @@ def published(registry: Registry) -> dict[str, Json]:
         "template": _TEMPLATE,
         "rule": _rule(shared),
         "blueprint": _blueprint(shared),
+        "sensor": shared.block(Sensor),
         "trigger": _by_kind("trigger", registry.triggers, shared, TriggerKeys),
         "condition": {"anyOf": [_TEMPLATE, *_short_conditions(), _by_word("condition", CONDITION_KINDS, shared)]},
         "step": _steps(registry, shared),
@@ -475,6 +479,7 @@ def published(registry: Registry) -> dict[str, Json]:
         "parallel": {"anyOf": [{"$ref": "#/$defs/step"}, _one_or_many("step"), shared.block(ParallelBranch)]},
         "repeat": shared.block(Repeat),
         "retry": {"anyOf": [{"type": "integer"}, shared.block(Retry)]},
+        "poll": {**shared.block(Question), "allOf": _data_by_action(registry, shared)},
     }
     return {
         "$schema": _DIALECT,
@@ -482,6 +487,21 @@ def published(registry: Registry) -> dict[str, Json]:
         "anyOf": [rules, mapping, {"$ref": "#/$defs/rule"}, {"$ref": "#/$defs/blueprint"}],
         "$defs": {**definitions, **shared.definitions()},
     }
+
+
+def _entities(shared: _Shared) -> dict[str, Json]:
+    """What a file declares, by kind: each entity by its name, sensors as a list as well."""
+    kinds = {name: shared.block(kind) for name, kind in DECLARED.items()}
+    listed = _one_or_many("sensor")
+    sensor = {"type": "object", "additionalProperties": {"$ref": "#/$defs/sensor"}}
+    by_name: dict[str, Json] = {
+        name: {"type": "object", "additionalProperties": {"anyOf": [{"type": "null"}, block]}}
+        for name, block in kinds.items()
+        if name != "sensor"
+    }
+    of_a_template = {"type": "object", "properties": {"sensor": listed}, "additionalProperties": False}
+    templates = {"anyOf": [of_a_template, {"type": "array", "items": of_a_template}]}
+    return {**by_name, "sensors": {"anyOf": [sensor, listed["anyOf"][1]]}, "template": templates}
 
 
 def _rule(shared: _Shared) -> dict[str, Json]:
@@ -536,11 +556,11 @@ class _Shared:
 
     def field(self, field: Field[Any]) -> dict[str, Json]:
         schema = field.kind.schema
-        if schema.get("literally"):
-            kept = {key: value for key, value in schema.items() if key != "literally"}
-            return {**kept, "description": field.says}
         if "of" in schema:
             return {**_NESTED[schema["of"]], "description": field.says}
+        if schema.get("literally"):
+            kept = {key: value for key, value in schema.items() if key not in _OURS - {"title"}}
+            return {**kept, "description": field.says}
         name = _pointer(field.kind.says)
         self._kinds.setdefault(name, {"title": field.kind.says, **_or_template(schema)})
         return {"$ref": f"#/$defs/{name}", "description": field.says}
@@ -560,6 +580,8 @@ _NESTED: Mapping[str, dict[str, Json]] = {
     "parallel": _one_or_many("parallel"),
     "repeat": {"$ref": "#/$defs/repeat"},
     "retry": {"$ref": "#/$defs/retry"},
+    "poll": {"$ref": "#/$defs/poll"},
+    "data": {"type": "object"},
 }
 
 
@@ -625,12 +647,16 @@ def _steps(registry: Registry, shared: _Shared) -> dict[str, Json]:
         then: dict[str, Json] = {"$ref": "#/$defs/condition"} if key == "condition" else shared.block(block)
         if key == "action":
             then["properties"]["action"] = {"enum": sorted(registry.actions), "description": "What to do"}
-            then["allOf"] = [
-                _case("action", name, {"properties": {"data": shared.block(registry.actions[name])}})
-                for name in sorted(registry.actions)
-            ]
+            then["allOf"] = _data_by_action(registry, shared)
         cases.append({"if": {"type": "object", "required": [key]}, "then": then})
     return {"anyOf": [_TEMPLATE, *_short_conditions(), _one_of_keys(cases)]}
+
+
+def _data_by_action(registry: Registry, shared: _Shared) -> list[dict[str, Json]]:
+    return [
+        _case("action", name, {"properties": {"data": shared.block(registry.actions[name])}})
+        for name in sorted(registry.actions)
+    ]
 
 
 def _one_of_keys(cases: list[dict[str, Json]]) -> dict[str, Json]:
