@@ -1,18 +1,44 @@
-"""Actions that turn things on and off, whatever kind they are."""
+"""Actions that turn things on and off, whatever kind they are: switches of one's own, rules, scripts."""
 
 from __future__ import annotations
 
-from engine.plugin import Action, Example, InputBoolean, Json, Plan, View, declared, entities_of, required
+from engine.plugin import (
+    Action,
+    Call,
+    Example,
+    InputBoolean,
+    Json,
+    Plan,
+    Switch,
+    View,
+    declared,
+    entities_of,
+    required,
+)
 
 _SALE: dict[str, dict[str, Json]] = {"input_boolean.sale": {}}
-_SWITCHES = entities_of(InputBoolean.domain)
+_ANY = entities_of(InputBoolean.domain, "automation", "script")
+
+
+def _is_on(view: View, entity: str) -> bool:
+    state = view.state(entity)
+    return state is not None and state.state == "on"
+
+
+def _turned(view: View, entity: str, *, on: bool) -> list[Plan]:
+    """One entity on or off; a script that is turned on runs, and nobody waits for it."""
+    if entity.startswith("script.") and on:
+        return [Call(entity, waits=False)]
+    if entity.startswith(("script.", "automation.")):
+        return [Switch(entity, on=on)]
+    return [switch.turned(name, on=on) for name, switch, _ in declared(view, [entity], InputBoolean)]
 
 
 class HomeassistantTurnOn(Action):
-    """Turns something on."""
+    """Turns something on: a switch, a rule, or a script, which runs then."""
 
     name = "homeassistant.turn_on"
-    entity_id = required(_SWITCHES, "What to turn on: one entity or several")
+    entity_id = required(_ANY, "What to turn on: one entity or several")
     examples = (
         Example(
             "A switch",
@@ -22,23 +48,21 @@ class HomeassistantTurnOn(Action):
             gives=[{"entity": "input_boolean.sale", "state": "on", "attributes": {"editable": False}}],
         ),
         Example(
-            "One that is on stays on",
-            "entity_id: input_boolean.sale\n",
-            known={"input_boolean.sale": "on"},
-            declared=_SALE,
-            gives=[{"entity": "input_boolean.sale", "state": "on", "attributes": {"editable": False}}],
+            "A rule",
+            "entity_id: automation.import_errors\n",
+            gives=[{"rule": "automation.import_errors", "on": True, "stops": True}],
         ),
     )
 
     def plan(self, view: View) -> list[Plan]:
-        return [switch.turned(name, on=True) for name, switch, _ in declared(view, self.entity_id, InputBoolean)]
+        return [plan for entity in self.entity_id for plan in _turned(view, entity, on=True)]
 
 
 class HomeassistantTurnOff(Action):
-    """Turns something off."""
+    """Turns something off: a switch, a rule, or a script, whose runs end then."""
 
     name = "homeassistant.turn_off"
-    entity_id = required(_SWITCHES, "What to turn off: one entity or several")
+    entity_id = required(_ANY, "What to turn off: one entity or several")
     examples = (
         Example(
             "A switch",
@@ -48,23 +72,26 @@ class HomeassistantTurnOff(Action):
             gives=[{"entity": "input_boolean.sale", "state": "off", "attributes": {"editable": False}}],
         ),
         Example(
-            "All switches",
-            "entity_id: all\n",
+            "A switch and a rule",
+            "entity_id: [input_boolean.sale, automation.import_errors]\n",
             known={"input_boolean.sale": "on"},
             declared=_SALE,
-            gives=[{"entity": "input_boolean.sale", "state": "off", "attributes": {"editable": False}}],
+            gives=[
+                {"entity": "input_boolean.sale", "state": "off", "attributes": {"editable": False}},
+                {"rule": "automation.import_errors", "on": False, "stops": True},
+            ],
         ),
     )
 
     def plan(self, view: View) -> list[Plan]:
-        return [switch.turned(name, on=False) for name, switch, _ in declared(view, self.entity_id, InputBoolean)]
+        return [plan for entity in self.entity_id for plan in _turned(view, entity, on=False)]
 
 
 class HomeassistantToggle(Action):
     """Turns something on that is off, and off that is on."""
 
     name = "homeassistant.toggle"
-    entity_id = required(_SWITCHES, "What to turn over: one entity or several")
+    entity_id = required(_ANY, "What to turn over: one entity or several")
     examples = (
         Example(
             "Off becomes on",
@@ -74,13 +101,11 @@ class HomeassistantToggle(Action):
             gives=[{"entity": "input_boolean.sale", "state": "on", "attributes": {"editable": False}}],
         ),
         Example(
-            "On becomes off",
-            "entity_id: input_boolean.sale\n",
-            known={"input_boolean.sale": "on"},
-            declared=_SALE,
-            gives=[{"entity": "input_boolean.sale", "state": "off", "attributes": {"editable": False}}],
+            "A script that does not run",
+            "entity_id: script.greet\n",
+            gives=[{"name": "script.greet", "variables": {}, "waits": False, "skip_conditions": True}],
         ),
     )
 
     def plan(self, view: View) -> list[Plan]:
-        return [switch.toggled(name, state) for name, switch, state in declared(view, self.entity_id, InputBoolean)]
+        return [plan for entity in self.entity_id for plan in _turned(view, entity, on=not _is_on(view, entity))]

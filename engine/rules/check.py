@@ -63,6 +63,7 @@ from engine.template import TemplateProblem, is_template
 from engine.values import Json
 
 MOST_BROKEN = 500
+MOST_NAMES = 20
 HOW_OFTEN = ("count", "for_each", "while", "until")
 NO_BLUEPRINTS = Blueprints()
 _NOT_THERE = frozenset({"missing-key", "unknown-step"})
@@ -635,7 +636,7 @@ class _Rule:
         else:
             message = f'there is no {what} "{shown(name)}"' if isinstance(name, str) else f"the {what} is {found(name)}"
             hint = near(name, known) if isinstance(name, str) else ""
-            self.told.fault(Fault(at, f"unknown-{what}", message, f"one of {', '.join(sorted(known))}", hint))
+            self.told.fault(Fault(at, f"unknown-{what}", message, _one_of(name, known), hint))
 
 
 class _Script(_Rule):
@@ -768,6 +769,19 @@ def _not_below_data(at: Path, astray: list[str]) -> Fault:
     message = f"{words} {'stands' if len(astray) == 1 else 'stand'} beside the action, not below its data"
     remedy = 'write them below "data:", each with two more spaces in front'
     return Fault((*at, astray[0]), "not-below-data", message, f"data: with {words} below it", remedy, at_key=True)
+
+
+def _one_of(name: Json, known: Iterable[str]) -> str:
+    """What there is; of many names only those of the same kind, or else which kinds there are."""
+    names = sorted(known)
+    if len(names) > MOST_NAMES:
+        kind = str(name).partition(".")[0]
+        kin = [each for each in names if each.startswith(f"{kind}.")]
+        kinds = ", ".join(dict.fromkeys(each.partition(".")[0] for each in names))
+        if not kin:
+            return f"a name that begins with one of {kinds}, such as {names[0]}"
+        names = kin
+    return f"one of {', '.join(names)}"
 
 
 def _all_or(names: list[str]) -> str:

@@ -14,16 +14,7 @@ ORDERS = "counter: {orders: {initial: 4, step: 2, minimum: 0, maximum: 9}, retur
 async def test_a_counter_goes_by_its_step_and_stays_within_its_bounds() -> None:
     async with world(ORDERS, *ACTIONS) as w:
         seen = []
-        for verb in (
-            "increment",
-            "increment",
-            "increment",
-            "decrement",
-            "reset",
-            "decrement",
-            "decrement",
-            "decrement",
-        ):
+        for verb in (*["increment"] * 3, "decrement", "reset", *["decrement"] * 3):
             await do(w, f"counter.{verb}", {"entity_id": "counter.orders"})
             seen.append(state(w, "counter.orders"))
         assert seen == ["6", "8", "9", "7", "4", "2", "0", "0"]
@@ -45,7 +36,7 @@ async def test_several_counters_change_in_one_commit_and_all_means_every_one() -
         ({"entity_id": "counter.orders", "value": "many"}, "value: expected a whole number"),
         (
             {"entity_id": "counter.oders", "value": 2},
-            'there is no counter "counter.oders"; did you mean "counter.orders"?',
+            'no counter "counter.oders"; did you mean "counter.orders"?',
         ),
         ({"entity_id": "timer.orders", "value": 2}, "expected an entity whose name begins with counter."),
         ({"value": 2}, "entity_id is missing"),
@@ -66,8 +57,8 @@ async def test_when_one_of_several_counters_is_not_there_none_changes() -> None:
 
 
 async def test_a_counter_that_is_not_there_does_not_stop_a_run_that_goes_on_after_errors() -> None:
-    steps = "[{action: counter.increment, continue_on_error: true, data: {entity_id: '{{ \"counter.lost\" }}'}}, {event: after}]"
-    rule = f"- {{id: a, triggers: [{{trigger: event, event_type: go}}], actions: {steps}}}"
+    step = "{action: counter.increment, continue_on_error: true, data: {entity_id: counter.lost}}"
+    rule = f"- {{id: a, triggers: [{{trigger: event, event_type: go}}], actions: [{step}, {{event: after}}]}}"
     async with world(ORDERS) as w:
         await w.load({"a.yaml": rule, "entities.yaml": ORDERS})
         await w.fire("go")

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from engine.testing import World
 from engine.values import Json
-from tests.living import do, state, world
+from tests.living import do, rule, state, world
 
 CALL = "timer: {call: {duration: '00:01:00'}}"
 ACTIONS = ("timer.start", "timer.pause", "timer.cancel", "timer.finish", "timer.change")
@@ -161,15 +161,9 @@ async def test_a_restart_in_the_middle_changes_nothing() -> None:
 async def test_a_timer_that_ran_out_while_rulewheel_was_down_finishes_at_the_start_and_tells_rules() -> None:
     heard = "- {id: heard, triggers: [{trigger: event, event_type: timer.finished}], actions: [{event: heard}]}"
     async with world(CALL, *ACTIONS) as w:
-        await w.load(
-            {
-                "rules.yaml": "- {id: s, triggers: [{trigger: event, event_type: go}], actions: [{action: timer.start, data: {entity_id: timer.call}}]}",
-                "heard.yaml": heard,
-                "entities.yaml": CALL,
-            }
-        )
-        await w.fire("go")
-        w.clock.move(w.clock.now() - w.clock.now() + (datetime(2026, 1, 2) - datetime(2026, 1, 1)))
+        await w.load({"rules.yaml": rule("timer.start"), "heard.yaml": heard, "entities.yaml": CALL})
+        await act(w, "start")
+        w.clock.move(timedelta(days=1))
         await w.restart()
         assert state(w, "timer.call") == "idle"
         assert [event.data["finished_at"] for event in w.events("timer.finished")] == ["2026-03-02T09:01:00+00:00"]

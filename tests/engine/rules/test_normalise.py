@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.rules.normalise import normalised, rules_in
+from engine.rules.normalise import declared_in, normalised, rules_in
 from engine.source import read
 
 
@@ -41,14 +41,53 @@ def test_a_file_is_a_list_of_rules_or_a_mapping_or_one_rule(text: str, paths: li
 
 
 def test_what_comes_later_is_told_from_what_is_unknown() -> None:
-    _, wrong = rules_in(read("counter: {}\nruls: []\n", "a.yaml").value)
+    _, wrong = rules_in(read("input_select: {}\nruls: []\n", "a.yaml").value)
 
     assert [(fault.code, fault.path) for fault in wrong] == [
-        ("not-yet", ("counter",)),
+        ("not-yet", ("input_select",)),
         ("unknown-key", ("ruls",)),
     ]
     assert wrong[1].remedy == 'did you mean "rules"?'
     assert rules_in("text")[1][0].code == "wrong-type"
+
+
+def test_a_file_declares_entities_by_kind_and_name() -> None:
+    text = (
+        "counter: {orders: {step: 2}, plain: }\n"
+        "sensors: {open_orders: {state: x}}\n"
+        "template:\n  - sensor:\n      - {name: Open orders now, state: x}\n  - sensor: {name: Two, state: x}\n"
+    )
+    found, wrong = rules_in(read(text, "a.yaml").value)
+
+    assert wrong == []
+    assert [(each.sort, each.name, each.path) for each in found] == [
+        ("entity", "counter.orders", ("counter", "orders")),
+        ("entity", "counter.plain", ("counter", "plain")),
+        ("entity", "sensor.open_orders", ("sensors", "open_orders")),
+        ("entity", "sensor.open_orders_now", ("template", 0, "sensor", 0)),
+        ("entity", "sensor.two", ("template", 1, "sensor")),
+    ]
+    assert found[1].raw == {}
+    listed = rules_in(read("sensors: [{name: A b, state: x}]", "a.yaml").value)[0]
+    assert [(each.name, each.path) for each in listed] == [("sensor.a_b", ("sensors", 0))]
+    assert "counter.orders" in declared_in(read(text, "a.yaml").value)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "path"),
+    [
+        ("counter: [a]", "wrong-type", ("counter",)),
+        ("counter: {Orders: }", "bad-name", ("counter", "Orders")),
+        ("sensors: [{state: x}]", "missing-key", ("sensors", 0)),
+        ("sensors: 5", "wrong-type", ("sensors",)),
+        ("template: [5]", "wrong-type", ("template", 0)),
+        ("template: {binary_sensor: []}", "not-yet", ("template", "binary_sensor")),
+        ("template: {light: []}", "needs-devices", ("template", "light")),
+    ],
+)
+def test_what_is_declared_in_another_form_is_told(text: str, code: str, path: tuple[object, ...]) -> None:
+    ((fault,),) = [rules_in(read(text, "a.yaml").value)[1]]
+    assert (fault.code, fault.path) == (code, path)
 
 
 def test_older_spellings_become_the_newest_and_keep_their_places() -> None:
