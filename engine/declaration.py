@@ -74,7 +74,7 @@ def entities_of(*domains: str) -> Kind[list[str]]:
     several = many(each)
 
     def read(value: Json) -> list[str]:
-        split = value.split(",") if isinstance(value, str) else value
+        split = value.split(",") if isinstance(value, str) and "," in value else value
         return list(dict.fromkeys(several.read(split)))
 
     return Kind(several.says, several.schema, read)

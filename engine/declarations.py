@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.declaration import Declaration, Loading
-from engine.declared import DECLARED
+from engine.declared import is_entity
 from engine.declared.timer import Timer, key_of
 from engine.intake import Intake
 from engine.rules.model import Program
@@ -33,18 +33,12 @@ class Declarations:
 
         The first time rulewheel starts with them. Raises JournalError; then nothing has changed.
         """
-        gone = [name for name in before if is_declared(name) and name not in programs]
+        gone = [name for name in before if is_entity(name) and name not in programs]
         declared = {name: program for name, program in programs.items() if program.declares is not None}
         is_start = not self._has_started
         await self._intake.settle(lambda view: _settled(declared, gone, view, is_start))
         self._programs = declared
         self._has_started = True
-
-
-def is_declared(rule: str) -> bool:
-    """Whether a rule's name is that of an entity."""
-    domain, dot, _ = rule.partition(".")
-    return bool(dot) and domain in DECLARED
 
 
 def _settled(

@@ -43,6 +43,7 @@ def command(paths: tuple[Path, ...], settings_path: Path | None, form: str) -> N
 
     Exits 0 when all is well (warnings aside), 1 when there are problems, 2 when it could not look.
     """
+    from engine.declared import is_entity
     from engine.rules.book import Shelf, make_book
 
     known, folder = _known(settings_path)
@@ -52,8 +53,13 @@ def command(paths: tuple[Path, ...], settings_path: Path | None, form: str) -> N
     files = _files(paths or (folder,))
     shelf = Shelf(known)
     book = make_book(files, shelf, {})
-    rules = sum(len(checked.programs) + len(checked.broken) for _, checked, _ in shelf.checked(files))
-    (_as_json if form == "json" else _as_text)(book, rules, len(files))
+    names = [
+        name
+        for _, checked, _ in shelf.checked(files)
+        for name in [*(program.rule for program in checked.programs), *checked.broken]
+    ]
+    entities = sum(is_entity(name) for name in names)
+    (_as_json if form == "json" else _as_text)(book, len(names) - entities, entities, len(files))
     if any(problem.severity == "error" for problem in book.problems):
         raise click.exceptions.Exit(PROBLEMS)
 
@@ -123,16 +129,24 @@ def _from_here(path: Path) -> str:
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else os.path.normpath(path)
 
 
-def _as_text(book: Book, rules: int, files: int) -> None:
+def _as_text(book: Book, rules: int, entities: int, files: int) -> None:
     told(book.problems, book.sources)
     errors = sum(problem.severity == "error" for problem in book.problems)
     warnings = len(book.problems) - errors
     kinds = [(errors, "problem", "red"), (warnings, "warning", "yellow")]
     said = [click.style(counted(count, word), fg=colour) for count, word, colour in kinds if count]
     well = click.style("no problems", fg="green")
-    click.echo(f"{counted(rules, 'rule')} in {counted(files, 'file')}, {', '.join(said) or well}")
+    what = counted(rules, "rule")
+    if entities:
+        several = "entities" if entities > 1 else "entity"
+        what += f" and {entities:,} {several}"
+    click.echo(f"{what} in {counted(files, 'file')}, {', '.join(said) or well}")
 
 
-def _as_json(book: Book, rules: int, files: int) -> None:
+def _as_json(book: Book, rules: int, entities: int, files: int) -> None:
     problems = [problem.to_json() for problem in book.problems]
-    click.echo(json.dumps({"rules": rules, "files": files, "problems": problems}, indent=2, ensure_ascii=False))
+    click.echo(
+        json.dumps(
+            {"rules": rules, "entities": entities, "files": files, "problems": problems}, indent=2, ensure_ascii=False
+        )
+    )

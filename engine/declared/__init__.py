@@ -16,3 +16,9 @@ from engine.declared.timer import Timer
 DECLARED: Mapping[str, type[Declaration]] = {
     kind.domain: kind for kind in (InputBoolean, InputNumber, InputText, InputDatetime, Counter, Timer, Sensor)
 }
+
+
+def is_entity(name: str) -> bool:
+    """Whether a name is one of an entity that files declare, and not that of a rule or script."""
+    domain, dot, _ = name.partition(".")
+    return bool(dot) and domain in DECLARED

@@ -50,7 +50,7 @@ class InputDatetime(Declaration):
             try:
                 self._read(self.initial, UTC)
             except ValueError:
-                return [("initial", f'"{self.initial}" is not what it holds; expected {self.holds}, in quotes')]
+                return [("initial", f'"initial" is not what it holds; expected {self.holds}, in quotes')]
         return []
 
     @property

@@ -38,11 +38,11 @@ class Sensor(Declaration):
 
     def check(self) -> list[tuple[str, str]]:
         if (self.state is None) == (self.poll is None):
-            what = "neither" if self.state is None else "both"
-            return [("", f'it has {what} "state" and "poll"; keep state: with a template, or poll: with an action')]
+            what = 'neither "state" nor "poll"' if self.state is None else '"state" and "poll"'
+            return [("", f"it has {what}; write state: with a template, or poll: with an action that asks")]
         if self.poll is None:
-            wrong = "value" if self.value is not None else ""
-            return [(wrong, f'"{wrong}" belongs to a poll; write it as state:')] if wrong else []
+            astray = self.value is not None
+            return [("", 'it has "value" without "poll"; take it out, for "state" says it all')] if astray else []
         if self.every < LEAST_PACE:
             return [("every", "so often asks nobody; expected at least 1 second")]
         return [] if self.value is not None else [("", 'the answer of the poll says nothing yet; add "value: …"')]

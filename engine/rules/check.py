@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from engine.declaration import IS_ENTITY
-from engine.declared import DECLARED
+from engine.declared import DECLARED, is_entity
 from engine.declared.sensor import Question, Sensor
 from engine.field import FieldError
 from engine.judge import Fault, Path, found, known_later, named, problem_of, shown
@@ -217,7 +217,7 @@ def _spot(place: Place | None) -> tuple[str, int, int]:
 
 def named_twice(rule: str, place: Place, first: Place) -> Problem:
     """The problem of two rules with one id, or of an entity that is declared twice."""
-    if rule.partition(".")[0] in DECLARED and "." in rule:
+    if is_entity(rule):
         return Problem(
             "declared-twice",
             f'"{shown(rule)}" is declared a second time',
@@ -584,7 +584,7 @@ class _Rule:
             names = _all_of(data[key].split(",") if isinstance(data[key], str) else data[key])
             for index, name in enumerate(each.strip().lower() for each in names):
                 where = (*at, key, index) if isinstance(data[key], list) else (*at, key)
-                if name not in declared and name.partition(".")[0] in DECLARED:
+                if name not in declared and is_entity(name):
                     self.told.fault(_not_declared(name, where, declared))
 
     def _script(self, name: str, at: Path) -> None:

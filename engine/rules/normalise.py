@@ -121,7 +121,8 @@ def _named(key: str, below: Json, sort: Sort, faults: list[Fault], word: str = "
     wrong = [name for name in below or {} if not _NAME.fullmatch(name)]
     for name in wrong:
         expected = "a name of lower-case letters, digits and _"
-        message = f'"{shown(name)}" cannot be the name of a {word}'
+        what = f"the name of a {word}" if sort == "script" else f'a name below "{key}"'
+        message = f'"{shown(name)}" cannot be {what}'
         remedy = f'write "{slug(name)}"' if slug(name) else "give it another name"
         faults.append(Fault((key, name), "bad-name", message, expected, remedy, at_key=True))
     return [Written((key, name), raw, sort, name) for name, raw in (below or {}).items() if name not in wrong]

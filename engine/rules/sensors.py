@@ -101,9 +101,9 @@ def question(name: str, data: Mapping[str, Json], actions: Actions, view: View) 
     except FieldError as problem:
         raise ValueError(f"{name}: {problem}") from None
     if len(plans) != 1 or not isinstance(plans[0], Request):
-        raise ValueError(f"{name} asks nobody; a poll is one request")
+        raise ValueError(f"{name} asks nobody; a poll is an action that reads, such as http.request")
     if plans[0].changes_world:
-        raise ValueError(f"{name} would change something outside; a poll only reads")
+        raise ValueError(f"{name} would change something outside; a poll only reads: write method: GET")
     return plans[0]
 
 

@@ -40,6 +40,7 @@ class StubAction(Action):
     """An action of a test, which takes whatever data a step gives it."""
 
     sets: ClassVar[Mapping[str, str]] = {}
+    reads: ClassVar[bool] = False
 
     def __init__(self, values: Mapping[str, Json]) -> None:
         super().__init__({})
@@ -53,7 +54,8 @@ class StubAction(Action):
     def plan(self, view: View) -> list[Plan]:
         """One request to the stubs, and the states that the test wants set."""
         changes: list[Plan] = [SetState(entity, state) for entity, state in self.sets.items()]
-        return [Request(STUBS, self.name, self._data, shown=self._data), *changes]
+        asked = Request(STUBS, self.name, self._data, changes_world=not self.reads, shown=self._data)
+        return [asked, *changes]
 
 
 class Stubs(Connection):

@@ -107,14 +107,18 @@ class World:
         crashes: bool = False,
         takes: float = 0.0,
         sets: Mapping[str, str] | None = None,
+        reads: bool = False,
     ) -> None:
         """An action of this name that rules may call, instead of the real one if there is one; calls are in `calls`.
 
         `response` is what comes back, `refuses` why nothing does; each may be a function of the step's data. With
-        `crashes` nobody knows what happened; `takes` are seconds; `sets` are entities and their new states.
+        `crashes` nobody knows what happened; `takes` are seconds; `sets` are entities and their new states. What only
+        `reads` may be the poll of a sensor.
         """
         self._stubs.behaviours[name] = Behaviour(response, refuses, crashes, takes, sets)
-        self._actions[name] = type("Stub", (StubAction,), {"name": name, "sets": sets or {}, "responds": True})
+        self._actions[name] = type(
+            "Stub", (StubAction,), {"name": name, "sets": sets or {}, "responds": True, "reads": reads}
+        )
         if hasattr(self, "_tree"):
             self._tree.know(Known.of(self.settings))
 

@@ -88,7 +88,7 @@ def test_without_settings_this_folder_is_checked_and_hosts_and_secrets_are_not_j
 
 
 def test_json_says_the_same_to_programs(home: Home) -> None:
-    assert data("check") == {"rules": 1, "files": 1, "problems": []}
+    assert data("check") == {"rules": 1, "entities": 0, "files": 1, "problems": []}
     home.rule(BROKEN)
     result = said("check", "--format", "json")
     (problem,) = json.loads(result.output)["problems"]
@@ -175,3 +175,10 @@ def test_nothing_is_imported_that_checking_does_not_need(home: Home) -> None:
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "1 rule in 1 file, no problems\n[]\n"
+
+
+def test_entities_are_counted_apart(home: Home) -> None:
+    home.rule("counter: {a: , b: }\nsensors: {c: {state: x}}\n", "entities.yaml")
+    assert told("check") == "1 rule and 3 entities in 2 files, no problems\n"
+    home.rule("counter: {a: }\n", "entities.yaml")
+    assert told("check") == "1 rule and 1 entity in 2 files, no problems\n"
