@@ -47,6 +47,11 @@ def in_a_rule(block: str) -> str:
     return "id: r\n" + block + "".join(text for key, text in REST.items() if key != first)
 
 
+def is_a_file(block: str) -> bool:
+    """Whether a page shows a whole file, whose first line is its name."""
+    return re.match(r"# \w+\.yaml\n", block) is not None
+
+
 def blueprints_of(page: Path) -> dict[str, str]:
     """The blueprints that a page shows, by the path that their first line gives."""
     found = (re.match(r"# blueprints/(\S+)\n", block) for block in blocks(page, "yaml"))
@@ -74,6 +79,37 @@ async def test_the_first_blueprint_of_its_page_does_what_the_page_says() -> None
         assert [call.data["body"][-1] for call in world.calls] == ["packed", "being looked for"]
 
 
+async def test_the_entities_of_their_page_do_what_the_page_says() -> None:
+    page = ROOT / "docs" / "language" / "entities.md"
+    files = {str(number): block for number, block in enumerate(blocks(page, "yaml"))}
+    async with World(settings={"hosts": {"crm.example": {}}}) as world:
+        world.stub("log.write")
+        world.stub("http.request", response={"json": {"count": 7}}, reads=True)
+        await world.load(files)
+        assert not world.problems, [problem.text for problem in world.problems]
+        await world.webhook("order")
+        await world.advance(1800)
+        assert [call.data["message"] for call in world.calls if call.name == "log.write"] == [
+            "nobody has called back; orders so far: 1"
+        ]
+        await world.webhook("sale")
+        said = {name: state.state for name in SAID if (state := world.state(name))}
+        assert said == SAID
+
+
+SAID = {
+    "counter.orders": "0",
+    "counter.visitors": "10",
+    "input_number.discount": "25.0",
+    "input_text.greeting": "The sale begins",
+    "input_datetime.sale_begins": "2026-11-27 08:00:00",
+    "sensor.orders_kept": "0",
+    "sensor.shop": "open",
+    "sensor.lamps_in_stock": "7",
+    "timer.call_back": "idle",
+}
+
+
 @pytest.mark.parametrize("block", shown([page for page in PAGES if page.name != "reference.md"]))
 def test_what_a_page_shows_is_found_right(block: str, tmp_path: Path) -> None:
     if block.startswith(SETTINGS):
@@ -87,7 +123,7 @@ def test_what_a_page_shows_is_found_right(block: str, tmp_path: Path) -> None:
         return
     if "# blueprints/" in block.split("\n")[0] or "use_blueprint" in block:
         return  # looked at with the rest of its page
-    text = block if block.startswith(WHOLE) else in_a_rule(block)
+    text = block if block.startswith(WHOLE) or is_a_file(block) else in_a_rule(block)
     source = read(text.encode(), "page.yaml")
     checked = check_file(source, KNOWN)
     assert not checked.problems, [render(problem, {"page.yaml": source.text}) for problem in checked.problems]
