@@ -27,7 +27,7 @@ from engine.readiness import Readiness
 from engine.records import ProgramRecord
 from engine.rules.book import RuleFile, newest_change, read_tree
 from engine.rules.known import Known
-from engine.rules.model import Program
+from engine.rules.model import Program, count_rules
 from engine.rules.program import program_from_record
 from engine.settings import Settings
 from engine.tree import Reading, Tree, last_programs
@@ -152,7 +152,7 @@ class Daemon:
         if stands == self._said:
             return
         self._said = stands
-        self.log.info("rules read", rules=len(reading.programs), problems=len(reading.problems))
+        self.log.info("rules read", rules=count_rules(reading.programs), problems=len(reading.problems))
         if reading.stale:
             self.log.warning("these rules run their last good version", rules=", ".join(sorted(reading.stale)))
 
@@ -182,14 +182,14 @@ class Daemon:
 
     def _say_ready(self, port: int | None) -> None:
         sending = "test: every message goes to one number" if self.settings.sending == "test" else "live"
-        self.log.info("ready", rules=len(self.engine.programs), webhooks=port, sending=sending)
+        self.log.info("ready", rules=count_rules(self.engine.programs), webhooks=port, sending=sending)
         self.health.ready = True
         self.readiness.ready(self._status())
         self._on_ready(port)
 
     def _status(self) -> str:
         problems = len(self.engine.notices.open())
-        return f"{len(self.engine.programs)} rules, {problems} open problems"
+        return f"{count_rules(self.engine.programs)} rules, {problems} open problems"
 
     async def _until_stopped(self) -> None:
         jobs = [self.engine.run(), self._reloads(), self._watched(), self._commands(), self._tell()]

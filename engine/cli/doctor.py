@@ -99,11 +99,12 @@ def _secrets(settings: Settings) -> Finding:
 
 def _rules(settings: Settings, book: Book) -> Finding:
     from engine.plugin import Finding
+    from engine.rules.model import count_rules
 
     errors = sum(problem.severity == "error" for problem in book.problems)
     if errors:
         return Finding("Rules", False, f"{counted(errors, 'problem')} in {settings.rules}", "run: rulewheel check")
-    return Finding("Rules", True, f"{counted(len(book.programs), 'rule')} in {settings.rules}")
+    return Finding("Rules", True, f"{counted(count_rules(book.programs), 'rule')} in {settings.rules}")
 
 
 def _state(settings: Settings) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import isfinite
 
 from engine.declaration import WORDS, Declaration, Loading, literal, stood_as, with_state
 from engine.field import NUMBER, choice, default, optional, required
@@ -50,7 +51,8 @@ class InputNumber(Declaration):
     def value(self, state: State | None) -> float:
         """The number that it is; the smallest if that is none."""
         with suppress(ValueError):
-            return float(stood_as(state) or "")
+            if isfinite(value := float(stood_as(state) or "")):
+                return value
         return float(self.min)
 
     def within(self, value: float) -> float:

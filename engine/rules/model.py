@@ -100,3 +100,8 @@ class Book:
     problems: tuple[Problem, ...] = ()
     stale: frozenset[str] = frozenset()
     sources: Mapping[str, str] = field(default_factory=dict)
+
+
+def count_rules(programs: Mapping[str, Program]) -> int:
+    """How many of these are rules or scripts; the others declare entities."""
+    return sum(program.declares is None for program in programs.values())
