@@ -262,6 +262,7 @@ class Engine:
             raise
         self._take_over(programs, off, changes)
         self.reactions.written(reactions, changes, view)
+        await self.declarations.work_out()
         self._running_out &= set(off)
         at_work = {rule for rule, program in programs.items() if rule not in off and not is_off(program.body)}
         at_work |= self._running_out

@@ -40,6 +40,12 @@ class Declarations:
         self._programs = declared
         self._has_started = True
 
+    async def work_out(self) -> None:
+        """What the sensors say now that the rules are loaded, which they may read. Raises JournalError."""
+        templates = _templates(self._programs)
+        if templates:
+            await self._intake.settle(lambda view: _worked_out(templates, view))
+
 
 def _settled(
     declared: Mapping[str, Program], gone: Iterable[str], view: Snapshot, is_start: bool
@@ -50,14 +56,18 @@ def _settled(
         if name.startswith(f"{Timer.domain}."):
             yield Later(key_of(name), None)
     at = Loading(view.now, view.zone, is_start)
-    templates = []
+    templates = _templates(declared)
+    worked_out = {sensor.entity for sensor in templates}
     for name, program in declared.items():
-        plugin = program.triggers[0].plugin if program.triggers else None
-        if isinstance(plugin, TemplateSensor):
-            templates.append(plugin)
-        elif program.declares is not None:
+        if program.declares is not None and name not in worked_out:
             yield from program.declares.loaded(name, view.state(name), at)
     yield from _worked_out(templates, view)
+
+
+def _templates(declared: Mapping[str, Program]) -> list[TemplateSensor]:
+    """The sensors that are worked out by templates."""
+    plugins = [use.plugin for program in declared.values() for use in program.triggers]
+    return [plugin for plugin in plugins if isinstance(plugin, TemplateSensor)]
 
 
 def _worked_out(sensors: list[TemplateSensor], view: Snapshot) -> Iterator[SetState]:

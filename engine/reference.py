@@ -8,6 +8,8 @@ from datetime import timedelta
 from inspect import cleandoc
 from typing import TypeVar
 
+from engine.declared import DECLARED
+from engine.declared.sensor import Question
 from engine.plugin import Action, Block, Connection, Example, Field, Json, Trigger
 from engine.registry import Registry
 from engine.rules.schema import CONDITION_KINDS, STEP_KINDS, Branch, Condition, Retry, RuleKeys, Step, TriggerKeys
@@ -35,6 +37,7 @@ def reference(registry: Registry) -> str:
         _keys("### A branch of `choose`", Branch),
         _keys("### `retry` of a step", Retry),
         _actions(registry),
+        _entities(),
         _templates(),
         _settings(registry),
     ]
@@ -67,6 +70,14 @@ def _kinds(title: str, common: type[Block], kinds: Mapping[str, type[Block]], pr
         yield f"### {names}\n"
         yield f"{cleandoc(block.__doc__ or '')}\n"
         yield _fields(own)
+
+
+def _entities() -> Iterator[str]:
+    yield "## Entities\n"
+    yield "A file of rules declares them at its top, by kind and name; see [entities](language/entities.md).\n"
+    for name, kind in DECLARED.items():
+        yield from _keys(f"### {'sensors' if name == 'sensor' else name}", kind)
+    yield from _keys("### `poll` of a sensor", Question)
 
 
 def _templates() -> Iterator[str]:

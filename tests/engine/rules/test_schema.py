@@ -34,8 +34,17 @@ RIGHT = [
     rule("{condition: compare, value: '{{ x }}', above: 5}"),
     rule("{variables: {a: 1}}"),
     rule("{event: a, event_data: {b: 1}}"),
+    "counter: {a: , b: {step: 2}}\ninput_number: {c: {min: 0, max: 5}}\ntimer: {d: {duration: '00:05'}}\n",
+    "sensors: {a: {state: '{{ 5 }}', attributes: {b: '{{ 6 }}'}}}\nrules: []\n",
+    "sensors: [{name: A, poll: {action: message.send, data: {to: '+919876543210', text: x}}, value: '{{ 5 }}'}]\n",
+    "template: [{sensor: [{name: A, state: '{{ 5 }}'}]}, {sensor: {name: B, state: x}}]\n",
 ]
 WRONG = [
+    "counter: {a: {setp: 2}}\n",
+    "counter: [a]\n",
+    "input_number: {c: {min: 0}}\n",
+    "sensors: {a: {poll: {action: message.send, data: {too: x}}, value: x}}\n",
+    "template: [{light: []}]\n",
     rule("{action: message.sent}"),
     rule("{action: message.send, data: {too: x}}"),
     rule("{dely: 5}"),

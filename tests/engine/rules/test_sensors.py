@@ -58,6 +58,14 @@ sensors:
         assert [state(w, f"sensor.{name}") for name in ("first", "second", "third")] == ["1", "2", "20"]
 
 
+async def test_a_sensor_reads_rules_from_the_start_and_hears_of_their_switches() -> None:
+    text = "sensors: {a: {state: \"{{ states('automation.counter_reset') }}\"}}"
+    async with world(text, "counter.reset") as w:
+        assert state(w, "sensor.a") == "on"
+        await w.turn_off("counter_reset")
+        assert state(w, "sensor.a") == "off"
+
+
 async def test_two_sensors_that_chase_each_other_are_stopped() -> None:
     circle = """
 counter: {a: }
