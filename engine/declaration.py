@@ -9,14 +9,13 @@ from datetime import datetime, tzinfo
 from typing import ClassVar, Final, TypeVar
 
 from engine.field import TEXT, Block, Kind, many, optional
+from engine.kinds import IS_ENTITY
 from engine.values import Json, Later, SetState, State
 
 T = TypeVar("T")
 
 UNKNOWN: Final = "unknown"
 UNAVAILABLE: Final = "unavailable"
-IS_ENTITY: Final = "entity"
-"""Marks, in a schema, where an entity is named."""
 _ENTITY = re.compile(r"[a-z_]+\.[a-z0-9_]+", re.ASCII)
 
 

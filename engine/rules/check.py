@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from engine.declaration import IS_ENTITY
 from engine.declared import DECLARED, is_entity
 from engine.declared.sensor import Question, Sensor
 from engine.field import FieldError
@@ -570,22 +569,6 @@ class _Rule:
         right = isinstance(data, dict) and self.told.block(plugin, data, (*at, "data"))
         if right and len(self.told.problems) == before:
             self._allowed(plugin, data, (*at, "data"))
-            self._entities(plugin, data, (*at, "data"))
-
-    def _entities(self, plugin: type[Action], data: dict[str, Json], at: Path) -> None:
-        """What an action names must be declared in some file; what is not may be a file that is still to come."""
-        declared = self.known.declared
-        if declared is None:
-            return
-        for key, own in plugin.fields().items():
-            kinds = own.kind.schema.get("anyOf", [own.kind.schema])
-            if key not in data or not kinds[0].get(IS_ENTITY) or known_later(data[key]):
-                continue
-            names = _all_of(data[key].split(",") if isinstance(data[key], str) else data[key])
-            for index, name in enumerate(each.strip().lower() for each in names):
-                where = (*at, key, index) if isinstance(data[key], list) else (*at, key)
-                if name not in declared and is_entity(name):
-                    self.told.fault(_not_declared(name, where, declared))
 
     def _script(self, name: str, at: Path) -> None:
         """A script that is called must be declared in some file."""
@@ -739,14 +722,6 @@ _SORTS = {
     "script": _Sort(normalised_script, _Script, "script", {"sequence": InputRef("sequence")}),
     "entity": _Sort(normalised_entity, _Entity, "", {}),
 }
-
-
-def _not_declared(name: str, at: Path, declared: frozenset[str]) -> Fault:
-    domain = name.partition(".")[0]
-    kin = sorted(each for each in declared if each.startswith(f"{domain}."))
-    remedy = near(name, kin) or f"declare it below {'sensors' if domain == 'sensor' else domain}: in a file of rules"
-    message = f'there is no entity "{shown(name)}"'
-    return Fault(at, "unknown-entity", message, _all_or(kin), remedy, severity="warning")
 
 
 def _unusable(at: Path, sentence: str) -> Fault:

@@ -9,6 +9,7 @@ from typing import Any
 
 import re2
 
+from engine.declared import DECLARED
 from engine.field import Block, Field
 from engine.judge import MOST_FAULTS, Fault, Path, block_faults, found, named, problem_of, shown, stands_for_any
 from engine.kinds import IS_ENTITY, is_entity
@@ -174,9 +175,11 @@ class Complaints:
     def _entity(self, entity: str, place: Place) -> None:
         """Warns of an entity, named at this place, if surely nobody declares it."""
         if self._known.lacks(entity):
-            remedy = near(entity, self._known.entities or ()) or "declare it, or mend its name"
+            kin = [each for each in self._known.kin(entity) if each.partition(".")[0] == entity.partition(".")[0]]
+            remedy = near(entity, kin or self._known.kin(entity)) or _declare(entity)
+            expected = f"one of {', '.join(kin[:20])}" if kin else ""
             message = f'there is no entity "{shown(entity)}"'
-            self._add(Problem("unknown-entity", message, place, remedy=remedy, severity="warning"))
+            self._add(Problem("unknown-entity", message, place, expected, remedy, severity="warning"))
 
     def _place_in(self, text: str, at: Path, line: int, column: int, subject: str) -> Place:
         """Where a spot inside a template stands in the file; the template itself where that cannot be told."""
@@ -234,6 +237,13 @@ def _written_from(file: list[str], value: Place, words: str) -> tuple[int, int] 
         if start >= 0:
             return number, start
     return None
+
+
+def _declare(entity: str) -> str:
+    domain = entity.partition(".")[0]
+    if domain not in DECLARED:
+        return f"rule files declare {', '.join(sorted(DECLARED))}; what else Home Assistant has needs devices"
+    return f"declare it below {'sensors' if domain == 'sensor' else domain}: in a file of rules, or mend its name"
 
 
 def too_many(message: str, place: Place | None) -> Problem:

@@ -25,13 +25,17 @@ class Known:
     secrets: frozenset[str] | None = None
     defaults: Mapping[str, Json] = field(default_factory=dict)
     declared: frozenset[str] | None = None
-    entities: frozenset[str] | None = None
 
     def lacks(self, entity: str) -> bool:
         """Whether there is surely no such entity."""
-        if self.entities is None or entity.partition(".")[0] in MADE:
+        if self.declared is None or entity.partition(".")[0] in MADE:
             return False
-        return entity not in self.entities
+        return entity not in self.declared
+
+    def kin(self, entity: str) -> list[str]:
+        """The entities that are declared, those of the same kind first."""
+        domain = entity.partition(".")[0]
+        return sorted(self.declared or (), key=lambda each: (each.partition(".")[0] != domain, each))
 
     @classmethod
     def of(cls, settings: Settings) -> Known:

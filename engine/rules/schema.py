@@ -585,7 +585,7 @@ _NESTED: Mapping[str, dict[str, Json]] = {
 }
 
 
-_OURS = ("title", "literally", "help", "meant", LATE, IS_ENTITY)
+_OURS = frozenset(("title", "literally", "help", "meant", LATE, IS_ENTITY))
 """What schemas say to us alone."""
 
 

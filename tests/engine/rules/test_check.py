@@ -352,7 +352,7 @@ def test_a_hundred_rules_are_checked_in_a_blink() -> None:
 
 KNOWING = Known(
     Registry.discover(["actions", "triggers"]),
-    entities=frozenset({"input_boolean.holidays", "counter.orders", "input_datetime.closing"}),
+    declared=frozenset({"input_boolean.holidays", "counter.orders", "input_datetime.closing"}),
 )
 ON_ENTITIES = """
 - id: r
