@@ -62,6 +62,14 @@ class HttpConnection(Connection):
         outcome = await self._performed(call, request, operation)
         return repeatable(outcome) if request.idempotent or not request.changes_world else outcome
 
+    def subject(self, request: Request) -> str:
+        """The host and port: one host says nothing of another."""
+        try:
+            host = Host.of(str(request.body.get("url", "")))
+        except ValueError:
+            return ""
+        return f"{host.name}:{host.port}"
+
     async def _performed(self, call: _Call, request: Request, operation: Operation) -> Outcome:
         limit = request.timeout.total_seconds() if request.timeout else None
         answer = await self._pool.ask(

@@ -104,7 +104,7 @@ class MailConnection(Connection):
         try:
             return self._server()
         except smtplib.SMTPAuthenticationError as fault:
-            return Waiting(self._said(fault), problem="token-refused")
+            return Waiting(self._said(fault), problem="token-refused", answered=True)
         except (smtplib.SMTPException, OSError) as fault:
             return Waiting(self._said(fault), problem="unreachable")
 
@@ -157,7 +157,9 @@ class MailConnection(Connection):
         """5xx is for good, 4xx for now (RFC 5321, 4.2.1)."""
         text = says.decode("utf-8", "replace") if isinstance(says, bytes) else says
         reason = f"{self.host}: {text} (SMTP {code})"
-        return Refused(reason) if code // 100 == 5 else Waiting(reason, problem="failing")
+        if code // 100 == 5:
+            return Refused(reason, {"code": code})
+        return Waiting(reason, problem="failing", answered=True)
 
     def _said(self, fault: Exception) -> str:
         if isinstance(fault, smtplib.SMTPAuthenticationError):

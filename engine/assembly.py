@@ -23,6 +23,7 @@ from engine.log import Log
 from engine.lookout import Lookout
 from engine.match import Matcher
 from engine.notices import Notices
+from engine.outages import Outages
 from engine.plugin import Action, Connection, Request, Trigger
 from engine.poll import GIVEN_UP, Polls
 from engine.programs import Programs
@@ -142,11 +143,29 @@ class Engine:
             gate,
             log,
         )
+        self.outages = Outages(journal, ports.connections, clock, ports.alarm, self.notices)
         self.effects = Effects(
-            journal, ports.connections, clock, ids, wakes.effects, wakes.inbox, gate, self.notices, log
+            journal,
+            ports.connections,
+            clock,
+            ids,
+            wakes.effects,
+            wakes.inbox,
+            gate,
+            self.notices,
+            self.outages,
+            log,
         )
         self.polls = Polls(
-            self.matcher, ports.connections, self.intake, self.states, clock, ports.alarm, self.notices, log
+            self.matcher,
+            ports.connections,
+            self.intake,
+            self.states,
+            clock,
+            ports.alarm,
+            self.notices,
+            self.outages,
+            log,
         )
         self.settler = Settler(
             journal,
@@ -457,6 +476,7 @@ class Engine:
             ("expired", self.expired.wake, self.expired.work),
             ("polls", self.polls.wake, self.polls.work),
             ("commands", self.commands, self.work_off_commands),
+            ("outages", self.outages.wake, self.outages.work),
             ("prune", self.prune.wake, self.prune.work),
         ]
 

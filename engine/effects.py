@@ -11,6 +11,7 @@ from engine.clock import Clock, Ids
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
 from engine.notices import Notices
+from engine.outages import Outages
 from engine.plugin import Connection, Operation, Request
 from engine.records import (
     Changes,
@@ -46,6 +47,7 @@ class Effects:
         inbox: Wake[InboxRecord],
         gate: Gate,
         notices: Notices,
+        outages: Outages,
         log: Log,
     ) -> None:
         self._journal = journal
@@ -57,6 +59,7 @@ class Effects:
         self._gate = gate
         self._room = gate.room
         self._notices = notices
+        self._outages = outages
         self._log = log
         self._queue: deque[EffectRecord] = deque()
         self._has_more = False
@@ -81,6 +84,9 @@ class Effects:
             self._inbox.sweep()
             self.on_dues()
             self.on_unsure()
+        if self._notices.open():
+            waiting = await self._journal.effects(("waiting",), 100_000)
+            self._outages.load((effect.op_id, request_of(effect)) for effect in waiting)
         return len(left)
 
     async def work(self) -> bool:
@@ -210,7 +216,7 @@ class Effects:
             if isinstance(outcome, Unsure):
                 self._log.warning("a send is unsure", op_id=effect.op_id, rule=effect.rule, reason=outcome.reason)
                 self.on_unsure()
-            await self._tell(effect, outcome)
+            await self._outages.tell(effect.op_id, request_of(effect), outcome)
         finally:
             del self._tasks[effect.op_id]
             self._room.give(effect.connection)
@@ -271,13 +277,6 @@ class Effects:
                 if any(isinstance(record, DueRecord) for record in changes.put):
                     self.on_dues()
             return
-
-    async def _tell(self, effect: EffectRecord, outcome: Outcome) -> None:
-        if isinstance(outcome, Waiting):
-            if outcome.problem:
-                await self._notices.fails(effect.connection, effect.operation, outcome.problem, outcome.reason)
-        elif not isinstance(outcome, Unsure):
-            await self._notices.works(effect.connection, effect.operation)
 
 
 def _intent(effect: EffectRecord, intent: EffectRecord) -> Changes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from engine.clock import Clock
 from engine.journal.api import Journal, JournalError
@@ -14,12 +14,10 @@ from engine.remedies import remedy_of
 
 _JOURNAL = "journal/"
 MOST_COUNTED = 1_000
-FAILED_LATELY = timedelta(minutes=10)
-"""Longer than anything waits that is tried again and again."""
 
 
 class Notices:
-    """The open problems, each under a key such as `connection/chakra/send/token-refused`."""
+    """The open problems, each under a key such as `connection/chakra/messages/token-refused`."""
 
     def __init__(self, journal: Journal, clock: Clock, log: Log) -> None:
         self._journal = journal
@@ -27,7 +25,6 @@ class Notices:
         self._log = log
         self._open: dict[str, ProblemRecord] = {}
         self._came: dict[str, list[datetime]] = {}
-        self._reported: dict[str, datetime] = {}
         self.unwell = asyncio.Event()
 
     async def load(self) -> None:
@@ -39,18 +36,8 @@ class Notices:
         """The open problems, oldest first."""
         return sorted(self._open.values(), key=lambda record: record.since)
 
-    async def fails(self, connection: str, operation: str, code: str, text: str) -> None:
-        """A connection cannot do this now."""
-        await self.report(f"connection/{connection}/{operation}/{code}", code, text)
-
-    async def works(self, connection: str, operation: str) -> None:
-        """A connection has done this, which does not prove that it does another thing that fails just now."""
-        await self.clear(f"connection/{connection}/{operation}/")
-        await self.clear(f"connection/{connection}/", FAILED_LATELY)
-
     async def report(self, key: str, code: str, text: str) -> None:
         """Opens a problem, with a line in the log; the same one is opened once."""
-        self._reported[key] = self._clock.now()
         if key in self._open:
             return
         record = ProblemRecord(key, code, text, self._clock.now(), None)
@@ -81,20 +68,13 @@ class Notices:
             self._open[key] = found._replace(text=text)
             await self._fault_in_writing(self._open[key])
 
-    async def clear(self, prefix: str, lately: timedelta = timedelta(0)) -> None:
-        """Closes every open problem whose key begins with `prefix`; what cannot be written down stays open.
-
-        Those that were reported again within the time `lately` stay open too.
-        """
-        since = self._clock.now() - lately
+    async def clear(self, prefix: str) -> None:
+        """Closes every open problem whose key begins with `prefix`; what cannot be written down stays open."""
         for key in [key for key in self._open if key.startswith(prefix)]:
-            if lately and self._reported.get(key, since) > since:
-                continue
             found = self._open.pop(key, None)
             if found is None:  # closed by somebody else while the one before was written
                 continue
             came = self._came.pop(key, [])
-            self._reported.pop(key, None)
             record = found._replace(cleared=self._clock.now())
             if await self._fault_in_writing(record):
                 self._open.setdefault(key, found)

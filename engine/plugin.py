@@ -398,6 +398,10 @@ class Connection(Block):
         """How often the other side takes such a request; the engine keeps to it."""
         return ()
 
+    def subject(self, request: Request) -> str:
+        """The part of the other side that the request is for, where one part may be unwell while another is well."""
+        return ""
+
     def redirected(self, request: Request, to: str) -> Request:
         """The same request to another recipient, for `sending: test`; as it is where there is none."""
         return request

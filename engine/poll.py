@@ -12,6 +12,7 @@ from engine.journal.api import JournalError
 from engine.log import Log
 from engine.match import Matcher
 from engine.notices import Notices
+from engine.outages import POLL, Outages
 from engine.plugin import Connection, Operation
 from engine.states import States
 from engine.values import Accepted, Fact, Json, Outcome, Refused, SetState, Unsure, Waiting
@@ -35,6 +36,7 @@ class Polls:
         clock: Clock,
         alarm: Alarm,
         notices: Notices,
+        outages: Outages,
         log: Log,
     ) -> None:
         self._matcher = matcher
@@ -44,6 +46,7 @@ class Polls:
         self._clock = clock
         self._alarm = alarm
         self._notices = notices
+        self._outages = outages
         self._log = log
         self._next: dict[str, datetime] = {}
         self._known: dict[str, SharedPoll] = {}
@@ -93,6 +96,7 @@ class Polls:
         self._next = times
         for key in known.keys() - polls.keys():
             await self._notices.clear(f"poll/{known[key].name}/")
+            await self._outages.left(f"{POLL}{key}")
 
     def _set_alarm(self) -> None:
         """Rings for the next poll; when all places are taken, the first that gets free is the next wake."""
@@ -125,9 +129,8 @@ class Polls:
             return Unsure(f"the connection {poll.request.connection} failed: {type(error).__name__}")
 
     async def _take(self, poll: SharedPoll, outcome: Outcome) -> None:
-        asked = poll.request
+        await self._outages.tell(f"{POLL}{poll.key}", poll.request, outcome)
         if isinstance(outcome, Accepted):
-            await self._notices.works(asked.connection, asked.operation)
             if poll.entity:
                 await self._answered(poll, outcome.answer)
             else:
@@ -136,13 +139,10 @@ class Polls:
         elif isinstance(outcome, Refused) and poll.entity:
             await self._gone(poll, "gone", f"{poll.entity}: {outcome.reason}; it is not watched any more")
         else:
-            code = outcome.problem if isinstance(outcome, Waiting) else ""
             self._log.debug("a poll had no answer", poll=poll.name, reason=outcome.reason)  # its problem is one line
             if not poll.entity:
                 await self._tell(poll, {"failed": outcome.reason})
-            if code:
-                await self._notices.fails(asked.connection, asked.operation, code, outcome.reason)
-            else:
+            if not (isinstance(outcome, Waiting) and outcome.problem):
                 await self._notices.report(f"poll/{poll.name}/poll-failed", "poll-failed", outcome.reason)
             if isinstance(outcome, Waiting) and outcome.after is not None and poll.key in self._next:
                 self._next[poll.key] = max(self._next[poll.key], self._clock.now() + outcome.after)

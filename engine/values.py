@@ -151,7 +151,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It surely did not happen and never will by itself."""
+    """It surely did not happen and never will by itself. `answer` is None where the other side said nothing."""
 
     reason: str
     answer: Json = None
@@ -162,20 +162,23 @@ class Waiting:
     """It surely did not happen and will be tried again, after `after` or by the engine's backoff.
 
     `problem` is the code of what a person should mend meanwhile ("token-refused"), or empty. `limit` is the key of the
-    limit that the other side says was overrun: nothing under it leaves until this may be tried again.
+    limit that the other side says was overrun: nothing under it leaves until this may be tried again. `answered` means
+    that the other side said so itself, which proves that it can be reached.
     """
 
     reason: str
     after: timedelta | None = None
     problem: str = ""
     limit: str = ""
+    answered: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """It may have happened; nobody knows yet (promise P10)."""
+    """It may have happened; nobody knows yet (promise P10). `answered` means that the other side said something."""
 
     reason: str
+    answered: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

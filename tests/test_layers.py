@@ -30,7 +30,7 @@ HOUSE = """
 4   runs/modes runs/caps runs/gate runs/retry runs/advance
 5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer
 5   journal/sqlite journal/backup journal/postgres
-6   pulse notices notify lookout drift silence expired programs prune forget reactions intake declarations
+6   pulse notices outages notify lookout drift silence expired programs prune forget reactions intake declarations
 6   poll due executor effects settle adopt cluster
 7   assembly
 8   readiness watchdog tree web/* testing/* rehearsal reference

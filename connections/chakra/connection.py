@@ -220,6 +220,10 @@ class ChakraConnection(Connection):
     def _pair_key(self, request: Request) -> str:
         return f"chakra/{self.phone_number_id}/{request.recipient}"
 
+    def subject(self, request: Request) -> str:
+        """Messages and jobs: each has limits of its own, and one may fail while the other works."""
+        return "messages" if request.operation == requests.TEMPLATE else "jobs"
+
     def redirected(self, request: Request, to: str) -> Request:
         """The same message to another number, for `sending: test`."""
         return requests.redirected(request, to)
@@ -266,13 +270,14 @@ class ChakraConnection(Connection):
         try:
             envelope = Envelope.read(answer)
         except ValueError:
-            return Unsure(f"Chakra's answer cannot be read (status {answer.status}); the message may have been taken")
+            why = f"Chakra's answer cannot be read (status {answer.status}); the message may have been taken"
+            return Unsure(why, answered=True)
         message_id = _message_id(envelope)
         failed = bool(envelope.whole.get("_errors"))
         if failed and not message_id:
             return Refused(reason(answer, self.token), {"status": answer.status, "code": code_in(answer)})
         if failed or not message_id:
-            return Unsure(f"Chakra's answer names no message id (status {answer.status})")
+            return Unsure(f"Chakra's answer names no message id (status {answer.status})", answered=True)
         return Accepted({"id": message_id}, f"message id {message_id}")
 
     def _failed(self, answer: Answer, request: Request | None = None, attempt: int = 1) -> Outcome:
@@ -286,25 +291,27 @@ class ChakraConnection(Connection):
                 wait(answer, self._clock.now(), attempt),
                 "rate-limited",
                 self._overrun(request, code),
+                answered=True,
             )
         if isinstance(outcome, Refused):
             return Refused(reason(answer, self.token), {"status": answer.status, "code": code})
         if isinstance(outcome, Waiting):
-            return Waiting(f"Chakra refused the token: {reason(answer, self.token)}", problem=outcome.problem)
-        return Unsure(reason(answer, self.token))
+            why = f"Chakra refused the token: {reason(answer, self.token)}"
+            return Waiting(why, problem=outcome.problem, answered=True)
+        return Unsure(reason(answer, self.token), answered=True)
 
     async def _counts(self, request: Request) -> Outcome:
         job = str(request.body["job"])
         answer = await self._ask("GET", f"/v1/ext/background-job/{requests.path_of(job)}", request)
         read = self._read(answer, job)
         if isinstance(read, Refused) and not _knows_no_job(answer):  # one odd answer must not end a watch
-            return Waiting(read.reason)
+            return Waiting(read.reason, answered=True)
         if not isinstance(read, Envelope):
             return read
         try:
             return Accepted(_counted(job, read))
         except ValueError as fault:
-            return Waiting(str(fault), problem=MALFORMED)
+            return Waiting(str(fault), problem=MALFORMED, answered=True)
 
     async def _entries(self, request: Request) -> Outcome:
         job, status = str(request.body["job"]), request.body.get("status")
@@ -321,7 +328,7 @@ class ChakraConnection(Connection):
             try:
                 pages.add(read)
             except ValueError as fault:
-                return Waiting(str(fault), problem=MALFORMED)
+                return Waiting(str(fault), problem=MALFORMED, answered=True)
         return Accepted(pages.answer())
 
     def _read(self, answer: Answer | Outcome, job: str) -> Envelope | Outcome:
@@ -335,12 +342,12 @@ class ChakraConnection(Connection):
         try:
             envelope = Envelope.read(answer)
         except ValueError:
-            return Waiting("Chakra's answer is not the JSON that it should be", problem=MALFORMED)
+            return Waiting("Chakra's answer is not the JSON that it should be", problem=MALFORMED, answered=True)
         if not envelope.errors:
             return envelope
         if any("not found" in error.lower() for error in envelope.errors):
             return Refused(reason(answer, self.token), {"status": answer.status, "code": None})
-        return Waiting(reason(answer, self.token), problem="failing")
+        return Waiting(reason(answer, self.token), problem="failing", answered=True)
 
     async def doctor(self) -> list[Finding]:
         """Looks whether Chakra can be reached, takes the token, agrees about the time, and whether ids look right."""

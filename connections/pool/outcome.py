@@ -6,7 +6,7 @@ Only what surely did not happen is ever tried again by itself; in doubt the outc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -50,13 +50,15 @@ def judge(answer: Answer, now: datetime) -> Outcome:
     if isinstance(outcome, Accepted):
         return Accepted(proof=f"status {answer.status}")
     if isinstance(outcome, Waiting) and answer.status == 429:
-        return Waiting(outcome.reason, retry_after(answer, now), outcome.problem)
-    return outcome
+        return Waiting(outcome.reason, retry_after(answer, now), outcome.problem, answered=True)
+    return replace(outcome, answered=True) if isinstance(outcome, Waiting | Unsure) else outcome
 
 
 def repeatable(outcome: Outcome) -> Outcome:
     """The outcome of a request that may safely be made twice: unsure becomes waiting."""
-    return Waiting(outcome.reason, problem="failing") if isinstance(outcome, Unsure) else outcome
+    if not isinstance(outcome, Unsure):
+        return outcome
+    return Waiting(outcome.reason, problem="failing", answered=outcome.answered)
 
 
 def retry_after(answer: Answer, now: datetime) -> timedelta | None:

@@ -86,25 +86,3 @@ async def test_a_problem_that_stands_otherwise_is_told_in_new_words_since_the_sa
     await notices.restate("a", "code", "two")
     (record,) = await journal.problems()
     assert (record.text, record.since) == ("two", START)
-
-
-async def test_what_a_connection_does_well_does_not_hide_what_it_fails_of() -> None:
-    clock = TestClock()
-    notices = Notices(MemoryJournal(), clock, TestLog())
-    for _ in range(5):
-        await notices.fails("chakra", "send", "token-refused", "not with this token")
-        await notices.works("chakra", "counts")
-        clock.move(timedelta(minutes=5))
-    (problem,) = notices.open()
-    assert problem.since == START
-    await notices.works("chakra", "send")
-    assert notices.open() == []
-
-
-async def test_a_failure_that_nobody_has_seen_again_is_over_when_the_connection_does_something_else() -> None:
-    clock = TestClock()
-    notices = Notices(MemoryJournal(), clock, TestLog())
-    await notices.fails("chakra", "entries", "unreachable", "no connection")
-    clock.move(timedelta(minutes=11))
-    await notices.works("chakra", "counts")
-    assert notices.open() == []

@@ -151,6 +151,7 @@ async def test_errors_in_a_200_refuse_the_message() -> None:
 async def test_a_refusal_is_told_in_words_and_waits_as_long_as_it_asks(answer: bytes, expected: Outcome) -> None:
     found = await outcome_of(answer)
     assert (replace(found, limit="") if isinstance(found, Waiting) else found) == expected
+    assert getattr(found, "answered", True)
 
 
 async def test_a_pair_limit_closes_the_contact_and_any_other_the_number() -> None:
@@ -217,6 +218,7 @@ async def test_a_malformed_answer_waits_and_is_a_problem(body: Json, request_: R
     outcome = await outcome_of(told(body), request_)
     assert isinstance(outcome, Waiting)
     assert outcome.problem == "malformed-answer"
+    assert outcome.answered
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from connections.pool.answer import Answer
 from connections.pool.outcome import judge, repeatable, retry_after
-from engine.plugin import Accepted, Refused, Unsure, Waiting
+from engine.plugin import Accepted, Outcome, Refused, Unsure, Waiting
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -31,6 +31,7 @@ def test_a_status_has_the_outcome_of_the_table(status: int, kind: type, problem:
     outcome = judge(Answer(status, {}, b""), NOW)
     assert type(outcome) is kind
     assert getattr(outcome, "problem", None) == problem
+    assert getattr(outcome, "answered", True), "every status proves that the other side can be reached"
 
 
 @pytest.mark.parametrize(
@@ -55,4 +56,9 @@ def test_retry_after_is_seconds_or_a_date_within_a_day(text: str, wait: timedelt
 
 def test_what_may_be_repeated_waits_instead_of_being_unsure() -> None:
     assert repeatable(Unsure("cut")) == Waiting("cut", problem="failing")
+    assert [_is_answered(repeatable(Unsure("cut", answered=each))) for each in (False, True)] == [False, True]
     assert repeatable(Refused("no")) == Refused("no")
+
+
+def _is_answered(outcome: Outcome) -> bool:
+    return isinstance(outcome, Waiting) and outcome.answered
