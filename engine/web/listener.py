@@ -21,10 +21,13 @@ async def listen(stack: contextlib.AsyncExitStack, app: Any, address: tuple[str,
     """
     import uvicorn  # only where there is something to listen for: it costs start-up time
 
+    from engine.web.protocol import BoundedProtocol
+
     listener = _bound(*address, what)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedProtocol,
+        ws="none",
         loop="none",
         lifespan="off",
         log_config=None,
