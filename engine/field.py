@@ -46,12 +46,20 @@ MISSING: Final = Missing()
 
 
 class Kind(Generic[T]):
-    """What a value may be, in words (`says`), as JSON Schema and as a reader that raises ValueError for people."""
+    """What a value may be, in words (`says`), as JSON Schema and as a reader that raises ValueError for people.
 
-    def __init__(self, says: str, schema: Mapping[str, Json], read: Callable[[Json], T]) -> None:
+    `remedy` is what to do about any other value, where the reader does not say it better.
+    """
+
+    def __init__(self, says: str, schema: Mapping[str, Json], read: Callable[[Json], T], remedy: str = "") -> None:
         self.says = says
-        self.schema: dict[str, Json] = {**schema, "title": says}
+        self.schema: dict[str, Json] = {**schema, "title": says, **({"help": remedy} if remedy else {})}
         self.read = read
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a value that this is not."""
+        return str(self.schema.get("help", ""))
 
 
 def _text(value: Json) -> str:
@@ -388,7 +396,10 @@ class Block:
             raise FieldError(faults)
 
     def check(self) -> list[tuple[str, str]]:
-        """What is wrong between fields, as pairs of key (or "") and a whole sentence; none by default."""
+        """What is wrong between fields, as pairs of key (or "") and a whole sentence; none by default.
+
+        A sentence is "what is wrong; expected what; what to do"; each part but the first may be left out.
+        """
         return []
 
     @classmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -348,7 +349,7 @@ def _reading_faults(block: type[Block], values: Mapping[str, Json]) -> list[Faul
             try:
                 draft.__dict__[field.name] = field.kind.read(values[key])
             except ValueError as fault:
-                faults.append(_unread((key,), values[key], fault, field.kind.says))
+                faults.append(_unread((key,), values[key], fault, field.kind))
     return faults or _checked(draft, later)
 
 
@@ -359,7 +360,7 @@ def misread(kind: Kind[Any], value: Json, path: Path) -> Fault | None:
     try:
         kind.read(value)
     except ValueError as fault:
-        return _unread(path, value, fault, kind.says)
+        return _unread(path, value, fault, kind)
     return None
 
 
@@ -374,23 +375,23 @@ def _checked(draft: Block, later: set[str]) -> list[Fault]:
 
 
 def _between(key: str, sentence: str, values: Mapping[str, Json]) -> Fault:
-    """The fault that a block's `check` reports: "what is wrong; expected what" or "what is wrong; what to do"."""
-    message, _, rest = sentence.partition("; ")
-    expected = rest.removeprefix("expected ")
-    scalar = isinstance(values.get(key), str | int | float)
+    """The fault that a block's `check` reports: "what is wrong; expected what; what to do"."""
+    message, *rest = sentence.split("; ")
+    expected = next((part for part in rest if part.startswith("expected ")), "")
+    remedy = "; ".join(part for part in rest if part != expected)
+    scalar = isinstance(values.get(key), str | int | float | timedelta)
     path: Path = (key,) if key else ()
-    if expected == rest:
-        return Fault(path, "wrong-value", message, remedy=rest, at_key=not scalar)
-    return Fault(path, "wrong-value", message, expected, at_key=not scalar)
+    return Fault(path, "wrong-value", message, expected.removeprefix("expected "), remedy, at_key=not scalar)
 
 
-def _unread(path: Path, value: Json, fault: ValueError, says: str) -> Fault:
+def _unread(path: Path, value: Json, fault: ValueError, kind: Kind[Any]) -> Fault:
     """The fault of a value that cannot be read: "expected what; what to do", or "what is wrong; what to do"."""
-    sentence, at_key = str(fault), False
+    sentence, at_key, says = str(fault), False, kind.says
     if isinstance(fault, Misread):
         path, value, sentence, at_key = (*path, *fault.path), fault.value, fault.sentence, fault.at_key
         says = ""
     first, _, remedy = sentence.partition("; ")
+    remedy = remedy or kind.remedy
     expected = first.removeprefix("expected ")
     if at_key:
         return Fault(path, "wrong-value", first, remedy=remedy, at_key=True)

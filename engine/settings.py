@@ -12,6 +12,8 @@ Paths are relative to the settings file. Secrets stay references until a connect
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -36,7 +38,7 @@ from engine.field import (
     many,
     optional,
 )
-from engine.judge import Fault, block_faults, found, stands_for_any, unknown_key
+from engine.judge import Fault, block_faults, found, misread, shown, stands_for_any, unknown_key
 from engine.plugin import Connection
 from engine.problem import Problem, ProblemError, near
 from engine.registry import OURS, Registry
@@ -81,7 +83,48 @@ def _days(least: int, why: str) -> Kind[timedelta]:
     return Kind(f"a duration of at least {span}, such as {{days: {least}}}", DURATION.schema, long_enough)
 
 
+_HOST = re.compile(r"(?!-)[a-z0-9_-]+(?<!-)(\.(?!-)[a-z0-9_-]+(?<!-))*")
+_PORT = re.compile(r":([0-9]{1,5})$")
+
+
+def _host(value: Json) -> str:
+    """A host or host:port as it is looked up: in small letters, international names as they are called."""
+    text = str(value).strip()
+    found = _PORT.search(text)
+    port = found[0] if found is not None and (text.count(":") == 1 or "]:" in text) else ""
+    name = text.removesuffix(port).removeprefix("[").removesuffix("]") if port else text.strip("[]")
+    if not _is_host(plain := _ascii(name)) or (port and not 0 < int(port[1:]) <= _LARGEST_PORT):
+        raise ValueError(f'expected a host, or host:port, such as "shop.example"; {_meant_host(text)}')
+    return plain + port
+
+
+def _ascii(name: str) -> str:
+    """The name as it is called, `xn--…` where it has other letters; empty where it can be no name."""
+    try:
+        return (name if name.isascii() else name.encode("idna").decode("ascii")).lower().rstrip(".")
+    except UnicodeError:
+        return ""
+
+
+def _is_host(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return _HOST.fullmatch(name) is not None
+    return True
+
+
+def _meant_host(text: str) -> str:
+    """What to write instead."""
+    if "*" in text:
+        return "name each host by itself; there is no sign for several"
+    inner = urlsplit(text if "//" in text else f"//{text}").netloc.rpartition("@")[2]
+    is_one = inner != text and bool(inner) and _is_host(_ascii(_PORT.sub("", inner)))
+    return f"write {inner}, nothing before or behind it" if is_one else "write it as it stands in a web address"
+
+
 ZONE: Kind[str] = Kind('a time zone such as "Asia/Kolkata"', {"type": "string"}, _zone)
+HOST: Kind[str] = Kind('a host, or host:port, such as "shop.example"', {"type": "string"}, _host)
 ADDRESS: Kind[tuple[str, int]] = Kind('a host and a port, such as "127.0.0.1:8321"', {"type": "string"}, _address)
 
 
@@ -327,8 +370,13 @@ class _Reading:
             values = {} if given is None else given
             if self._block(Host, values, ("hosts", name)):
                 host = Host(values)
-                read_hosts[name.lower()] = {key: getattr(host, each.name) for key, each in Host.fields().items()}
                 self._secret_names(host.secrets, ("hosts", name, "secrets"))
+                if wrong := misread(HOST, name, ("hosts", name)):
+                    message = f'"{shown(name)}" is the name of no host' if name else "the name of the host is empty"
+                    self._fault(replace(wrong, message=message, at_key=True))
+                else:
+                    rights = {key: getattr(host, each.name) for key, each in Host.fields().items()}
+                    read_hosts[HOST.read(name)] = rights
         return read_hosts
 
     def _connections(self, connections: Mapping[str, Json], registry: Registry) -> None:

@@ -31,6 +31,7 @@ from engine.plugin import (
     Connection,
     Finding,
     Json,
+    Kind,
     Limit,
     Operation,
     OtherSend,
@@ -65,6 +66,39 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOR
 _VERSION: Final = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 
 
+def _plugin_id(value: Json) -> str:
+    if not isinstance(value, str) or not _UUID.fullmatch(value.strip()):
+        raise ValueError("expected a UUID such as d83e1d23-50b8-4d87-8f92-842a0ac516f6")
+    return value.strip()
+
+
+def _phone_number_id(value: Json) -> str:
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isascii() or not text.isdigit():
+        not_it = "; it is not the phone number itself: " if text.startswith("+") else "; "
+        raise ValueError(f"expected digits only{not_it}{_NUMBER_HELP}")
+    return text
+
+
+def _version(value: Json) -> str:
+    if not isinstance(value, str) or not _VERSION.fullmatch(value):
+        raise ValueError('expected a version such as "v19.0"')
+    return value
+
+
+_NUMBER_HELP: Final = "open WhatsApp Setup in Chakra and the gear icon of the number, and copy its id"
+PLUGIN_ID: Final = Kind(
+    "a UUID such as d83e1d23-50b8-4d87-8f92-842a0ac516f6",
+    {"type": "string"},
+    _plugin_id,
+    "open WhatsApp Setup in Chakra, the 3-dot menu, and Copy Plugin Id",
+)
+PHONE_NUMBER_ID: Final = Kind("digits only", {"type": ["string", "integer"]}, _phone_number_id, _NUMBER_HELP)
+VERSION: Final = Kind(
+    'a version such as "v19.0"', {"type": "string"}, _version, "write v and the two numbers, or leave the line out"
+)
+
+
 class ChakraConnection(Connection):
     """Access to one ChakraHQ team: its background jobs and its WhatsApp number."""
 
@@ -78,9 +112,9 @@ class ChakraConnection(Connection):
 
     base_url = default(URL, "https://api.chakrahq.com", "Where Chakra's API is")
     token = required(TEXT, "An access token from Admin, API Keys", secret=True)
-    plugin_id = required(TEXT, "The id of the WhatsApp plugin: WhatsApp Setup, 3-dot menu, Copy Plugin Id")
-    phone_number_id = required(TEXT, "The id of the sending number: WhatsApp Setup, the number's gear icon")
-    api_version = default(TEXT, "v19.0", "The version of WhatsApp's Cloud API")
+    plugin_id = required(PLUGIN_ID, "The id of the WhatsApp plugin: WhatsApp Setup, 3-dot menu, Copy Plugin Id")
+    phone_number_id = required(PHONE_NUMBER_ID, "The id of the sending number: WhatsApp Setup, the number's gear icon")
+    api_version = default(VERSION, "v19.0", "The version of WhatsApp's Cloud API")
     waba_id = optional(TEXT, "The id of the WhatsApp Business account; doctor then also looks at its templates")
     allow_private = default(BOOLEAN, False, "Whether base_url may be plain http or this machine (for the simulator)")
     webhook_secret = optional(TEXT, "The HMAC secret from Admin, Team, Secrets; statuses must be signed", secret=True)
@@ -96,26 +130,33 @@ class ChakraConnection(Connection):
         """What is wrong between the settings."""
         faults = []
         if not self.base_url.startswith("https://") and not self.allow_private:
-            faults.append(("base_url", "expected https://; plain http is only for tests, with allow_private: true"))
-        if not _VERSION.fullmatch(self.api_version):
-            faults.append(("api_version", 'expected a version such as "v19.0"'))
+            says = (
+                "base_url is not encrypted; expected https://; plain http is for tests only, with allow_private: true"
+            )
+            faults.append(("base_url", says))
         if not timedelta(milliseconds=10) <= self.timeout <= timedelta(seconds=60):
-            faults.append(("timeout", "expected at most 60 seconds"))
+            says = f"timeout is {self.timeout.total_seconds():g} seconds; expected 0.01 to 60 seconds"
+            faults.append(("timeout", f"{says}; write 10, or leave it out"))
         if self.seconds_per_contact < timedelta(seconds=1):
-            faults.append(("seconds_per_contact", "expected at least 1 second; WhatsApp's own limit is 6"))
+            says = "seconds_per_contact is too short; expected at least 1 second; WhatsApp's own limit is 6"
+            faults.append(("seconds_per_contact", says))
         if self.settle_time < self.timeout:
-            faults.append(("settle_time", "expected at least the timeout"))
+            says = "settle_time is shorter than timeout; expected at least as long; write 120, or leave it out"
+            faults.append(("settle_time", says))
         return [*faults, *self._address_faults()]
 
     def _address_faults(self) -> list[tuple[str, str]]:
         try:
             Host.of(self.base_url)
         except ValueError as fault:
-            return [("base_url", str(fault))]
+            return [("base_url", f"{fault}; leave the line out: Chakra's address is known")]
+        if "?" in self.base_url or "#" in self.base_url:
+            return [("base_url", "base_url goes on behind a ? or #; expected an address; take away what follows it")]
         try:
             encoded({"Authorization": f"Bearer {self.token}"})
         except ValueError:
-            return [("token", "a token has only letters, digits and punctuation; this one has others")]
+            says = "a token has only letters from a to z, digits and punctuation; copy it again from Admin, API Keys"
+            return [("token", says)]
         return []
 
     @classmethod
@@ -350,14 +391,14 @@ class ChakraConnection(Connection):
         return Waiting(reason(answer, self.token), problem="failing", answered=True)
 
     async def doctor(self) -> list[Finding]:
-        """Looks whether Chakra can be reached, takes the token, agrees about the time, and whether ids look right."""
+        """Looks whether Chakra can be reached, takes the token, and agrees about the time."""
         answer = await self._ask("GET", "/v1/health")
         if not isinstance(answer, Answer):
             why = getattr(answer, "reason", "it cannot be reached")
             remedy = "look at base_url in the settings, and at this machine's network"
-            return [Finding("Chakra", False, why, remedy), *self._ids()]
+            return [Finding("Chakra", False, why, remedy)]
         reached = Finding("Chakra", True, f"{self._host.name} answers")
-        return [reached, *await self._token(answer), *self._skew(answer), *self._ids()]
+        return [reached, *await self._token(answer), *self._skew(answer)]
 
     async def _token(self, health: Answer) -> list[Finding]:
         answer: Answer | Outcome = health
@@ -382,20 +423,6 @@ class ChakraConnection(Connection):
         if skew <= _MOST_SKEW:
             return [Finding("Clock", True, f"within {seconds} s of Chakra's")]
         return [Finding("Clock", False, f"{seconds} s away from Chakra's", "set this machine's clock (NTP)")]
-
-    def _ids(self) -> list[Finding]:
-        plugin = bool(_UUID.fullmatch(self.plugin_id))
-        number = self.phone_number_id.isascii() and self.phone_number_id.isdigit()
-        whole = "WhatsApp Setup, 3-dot menu, Copy Plugin Id"
-        return [
-            Finding("plugin_id", plugin, "looks right" if plugin else "is not a UUID", "" if plugin else whole),
-            Finding(
-                "phone_number_id",
-                number,
-                "looks right" if number else "is not a number",
-                "" if number else "WhatsApp Setup, the number's gear icon; it is not the phone number itself",
-            ),
-        ]
 
 
 def _date(answer: Answer) -> datetime | None:

@@ -64,7 +64,8 @@ class Caller:
         self._begun = len(trap.seen)
 
     async def open(self) -> None:
-        settings = {"base_url": self._trap.url, "token": "t0ken", "plugin_id": "p", "phone_number_id": "1"}
+        ids = {"plugin_id": "9aefeafc-a1c1-4d27-a0c6-10f66a25a80a", "phone_number_id": "1"}
+        settings = {"base_url": self._trap.url, "token": "t0ken", **ids}
         chakra = ChakraConnection({**settings, "allow_private": True})
         self.connection: Connection = chakra if self.kind == "chakra" else HttpConnection({})
         await self.connection.open(Tools(hosts={"127.0.0.1": {"http": True, "loopback": True}}))

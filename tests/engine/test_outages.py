@@ -210,7 +210,9 @@ async def test_an_end_that_cannot_be_written_is_written_later() -> None:
 
 
 async def test_messages_and_jobs_of_chakra_and_hosts_of_web_calls_are_parts_of_their_own() -> None:
-    chakra = ChakraConnection({"token": "t", "plugin_id": "p", "phone_number_id": "1"})
+    chakra = ChakraConnection(
+        {"token": "t", "plugin_id": "9aefeafc-a1c1-4d27-a0c6-10f66a25a80a", "phone_number_id": "1"}
+    )
     assert chakra.subject(Request("chakra", "message.template", {})) == "messages"
     assert chakra.subject(Request("chakra", "job.counts", {})) == "jobs"
     http = HttpConnection({})

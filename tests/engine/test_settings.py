@@ -187,6 +187,49 @@ def test_a_wrong_setting_names_what_would_be_right(folder: Path, text: str, code
     assert words in problem.expected + problem.remedy
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ('"https://shop.example/x"', "write shop.example, nothing before or behind it"),
+        ("shop.example/x", "write shop.example, nothing before or behind it"),
+        ('"https://user@shop.example:8443"', "write shop.example:8443, nothing before or behind it"),
+        ('"*"', "name each host by itself; there is no sign for several"),
+        ('"*.example"', "name each host by itself; there is no sign for several"),
+        ('""', "write it as it stands in a web address"),
+        ('"a b"', "write it as it stands in a web address"),
+        ('"shop.example:"', "write it as it stands in a web address"),
+        ('"shop.example:99999"', "write it as it stands in a web address"),
+        ('"-shop.example"', "write it as it stands in a web address"),
+    ],
+)
+def test_a_name_below_hosts_that_is_the_name_of_no_host_says_what_to_write(
+    folder: Path, name: str, remedy: str
+) -> None:
+    problem = sole(folder, f"{WELL}hosts:\n  {name}: {{}}\n")
+    assert problem.remedy == remedy
+    assert problem.place
+    assert (problem.place.line, problem.place.column) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("Shop.example", "shop.example"),
+        ("shop.example.", "shop.example"),
+        ("my_shop-2.example:8443", "my_shop-2.example:8443"),
+        ("localhost", "localhost"),
+        ("10.0.0.7", "10.0.0.7"),
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ('"::1"', "::1"),
+        ('"[::1]"', "::1"),
+        ('"[::1]:8080"', "::1:8080"),
+        ("büro.example", "xn--bro-hoa.example"),
+    ],
+)
+def test_a_host_is_named_as_it_is_called(folder: Path, name: str, called: str) -> None:
+    assert list(well(folder, f"{WELL}hosts:\n  {name}: {{}}\n").hosts) == [called]
+
+
 def test_settings_that_are_no_mapping_are_a_problem(folder: Path) -> None:
     assert sole(folder, "- a\n").message == "the settings are a list"
 

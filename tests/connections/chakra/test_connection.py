@@ -12,6 +12,7 @@ import pytest
 from connections.chakra.connection import ChakraConnection
 from connections.chakra.requests import fetch_job, job_entries, send_template_message
 from connections.chakra.simulator import Simulator, Steps
+from engine.judge import block_faults
 from engine.plugin import (
     Accepted,
     FieldError,
@@ -281,19 +282,17 @@ async def test_the_simulator_takes_the_message_and_shows_the_job() -> None:
     assert isinstance(sent, Accepted), sent
 
 
-async def test_doctor_finds_a_refused_token_a_wrong_clock_and_odd_ids() -> None:
+async def test_doctor_finds_a_refused_token_and_a_wrong_clock() -> None:
     answer = ok(b"", 401, "Date: Mon, 02 Mar 2026 09:05:00 GMT\r\n")
     async with (
         Trap(lambda _: Do(answer)).listening() as trap,
-        connected(trap.url, plugin_id="x", phone_number_id="+91", waba_id="1") as chakra,
+        connected(trap.url, waba_id="1") as chakra,
     ):
         findings = await chakra.doctor()
     assert {finding.subject: finding.well for finding in findings} == {
         "Chakra": True,
         "Token": False,
         "Clock": False,
-        "plugin_id": False,
-        "phone_number_id": False,
     }
     assert all(finding.remedy for finding in findings if not finding.well)
 
@@ -333,7 +332,14 @@ async def test_doctor_says_when_chakra_cannot_be_reached_or_the_token_not_be_tri
         ({"base_url": "http://127.0.0.1", "allow_private": False}, "base_url"),
         ({"base_url": "https://u:p@api.chakrahq.com"}, "base_url"),
         ({"api_version": "19"}, "api_version"),
+        ({"api_version": "FILL IN"}, "api_version"),
+        ({"base_url": "https://api.chakrahq.com/path?query"}, "base_url"),
+        ({"plugin_id": "FILL IN"}, "plugin_id"),
+        ({"plugin_id": "../../x"}, "plugin_id"),
+        ({"phone_number_id": "FILL IN"}, "phone_number_id"),
+        ({"phone_number_id": "+919876543210"}, "phone_number_id"),
         ({"timeout": 600}, "timeout"),
+        ({"timeout": 0}, "timeout"),
         ({"settle_time": 5}, "settle_time"),
         ({"token": "a\nb"}, "token"),
     ],
@@ -343,6 +349,16 @@ def test_settings_that_cannot_work_are_named(settings: dict[str, Any], key: str)
         ChakraConnection({**SETTINGS, **settings})
     assert fault.value.faults[0][0] == key
     assert TOKEN not in str(fault.value)
+    if "token" not in settings:
+        said = block_faults(ChakraConnection, {**SETTINGS, **settings})[0]
+        assert said.path == (key,)
+        assert not said.at_key
+        assert said.remedy
+
+
+def test_a_timeout_of_nothing_names_the_lower_bound_too() -> None:
+    (said,) = block_faults(ChakraConnection, {**SETTINGS, "timeout": 0})
+    assert (said.message, said.expected) == ("timeout is 0 seconds", "0.01 to 60 seconds")
 
 
 def test_a_message_is_redirected_for_testing() -> None:

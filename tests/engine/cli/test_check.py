@@ -97,7 +97,9 @@ def test_json_says_the_same_to_programs(home: Home) -> None:
 
 
 def test_a_warning_is_told_and_does_not_fail(home: Home) -> None:
-    home.settings("connections: {chakra: {token: !secret t, plugin_id: p, phone_number_id: '1'}}\nsending: live\n")
+    home.settings(
+        "connections: {chakra: {token: !secret t, plugin_id: 9aefeafc-a1c1-4d27-a0c6-10f66a25a80a, phone_number_id: '1'}}\nsending: live\n"
+    )
     secrets = home.folder / "secrets.yaml"
     secrets.write_text("t: x\n", encoding="utf-8")
     secrets.chmod(0o644)

@@ -57,7 +57,7 @@ def test_without_it_the_address_is_the_one_on_this_machine_if_there_is_one(
 CHAKRA = """\
 sending: live
 connections:
-  chakra: {token: !secret t, plugin_id: p, phone_number_id: "1"}
+  chakra: {token: !secret t, plugin_id: 9aefeafc-a1c1-4d27-a0c6-10f66a25a80a, phone_number_id: "1"}
 """
 
 
