@@ -12,6 +12,9 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
+_WIDEST = 160
+_AHEAD = 60
+"""So many letters of a long line are shown before the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +102,18 @@ def _excerpt(place: Place, sources: Mapping[str, str]) -> list[str]:
     if not 1 <= place.line <= len(lines):
         return []
     text = lines[place.line - 1].replace("\t", " ")
-    if len(text) > 160:
-        text = text[:159] + "…"
+    text, column = _window(text, min(place.column, len(text) + 1))
     number = str(place.line)
     gutter = " " * len(number)
-    column = min(place.column, len(text) + 1)
     carets = "^" * max(1, min(place.length, len(text) - column + 1))
     return [f"{gutter} |", f"{number} | {text}", f"{gutter} | {' ' * (column - 1)}{carets}"]
+
+
+def _window(text: str, column: int) -> tuple[str, int]:
+    """A line as far as it can be shown, the column in the midst of it, and where that column is then."""
+    if len(text) <= _WIDEST:
+        return text, column
+    start = 0 if column <= _WIDEST - _AHEAD else min(column - _AHEAD, len(text) - _WIDEST + 1)
+    shown = text[start : start + _WIDEST - 1]
+    after = "…" if start + len(shown) < len(text) else ""
+    return (f"…{shown[1:]}{after}", column - start) if start else (shown + after, column)

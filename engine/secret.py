@@ -13,10 +13,15 @@ from engine.source import read
 
 @dataclass(frozen=True, repr=False)
 class Secrets:
-    """The values of secrets.yaml, by name; they never show in a message or in `repr`."""
+    """The values of secrets.yaml, by name; they never show in a message or in `repr`.
+
+    Not `whole` are those of a file with mistakes: of a name that is not among them nothing can be said.
+    """
 
     file: str
     _values: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
+    whole: bool = True
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(sorted(self._values))})"
@@ -31,6 +36,12 @@ class Secrets:
         if name not in self._values:
             raise ProblemError(self.missing(name))
         return self._values[name]
+
+    def unfit(self, name: str, sentence: str) -> Problem:
+        """The problem of a secret that its connection cannot use; `sentence` is "what is wrong; what to do"."""
+        what, _, remedy = sentence.partition("; ")
+        found = f'the secret "{name}" cannot be used: {what}'
+        return Problem("bad-secret", found, self.places.get(name), remedy=remedy or f"write it anew in {self.file}")
 
     def missing(self, name: str, place: Place | None = None) -> Problem:
         """The problem of a name that nothing has."""
@@ -51,7 +62,7 @@ def read_secrets(path: Path) -> tuple[Secrets, tuple[Problem, ...]]:
     except FileNotFoundError:
         return Secrets(str(path)), ()
     except OSError as fault:
-        return Secrets(str(path)), (unreadable(path, fault),)
+        return Secrets(str(path), whole=False), (unreadable(path, fault),)
     source = read(text, str(path))
     problems = [_shy(problem) for problem in source.problems]
     if mode & 0o077:
@@ -59,23 +70,28 @@ def read_secrets(path: Path) -> tuple[Secrets, tuple[Problem, ...]]:
     values = source.value or {}
     if not isinstance(values, dict):
         problems.append(_not_secrets(source.places.value(())))
-        return Secrets(str(path)), tuple(problems)
+        return Secrets(str(path), whole=False), tuple(problems)
     for name, value in values.items():
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             problems.append(_not_text(name, source.places.key((name,))))
         elif flaw := _flaw(str(value)):
             problems.append(_flawed(name, flaw, source.places.key((name,))))
     texts = {name: str(value) for name, value in values.items() if not isinstance(value, dict | list)}
-    return Secrets(str(path), texts), tuple(problems)
+    places = {name: source.places.key((name,)) for name in texts}
+    whole = all(problem.severity == "warning" for problem in problems)
+    return Secrets(str(path), texts, places, whole), tuple(problems)
 
 
 def _shy(problem: Problem) -> Problem:
     """The same problem without the words of the file."""
+    twice = problem.code == "duplicate-key"
     return Problem(
         problem.code,
-        "this line cannot be read",
+        "this name is given twice" if twice else "this line cannot be read",
         problem.place,
         expected='a name, a colon and the secret in quotes: chakra_token: "…"',
+        remedy="keep one of the two lines" if twice else "write it so, on one line; look at the quotes and the colon",
+        also=problem.also if twice else (),
         severity=problem.severity,
     )
 
@@ -92,11 +108,13 @@ def _too_open(path: Path, mode: int) -> Problem:
 
 
 def _not_secrets(place: Place) -> Problem:
-    return Problem("wrong-type", "the secrets are not names with texts", place, expected='lines such as name: "secret"')
+    expected, remedy = 'lines such as name: "secret"', "write each secret on a line of its own, with a name before it"
+    return Problem("wrong-type", "the secrets are not names with texts", place, expected=expected, remedy=remedy)
 
 
 def _not_text(name: str, place: Place) -> Problem:
-    return Problem("wrong-type", f'the secret "{name}" is not a text', place, expected='a text in quotes: "…"')
+    message, expected = f'the secret "{name}" is not a text', 'a text in quotes: "…"'
+    return Problem("wrong-type", message, place, expected=expected, remedy="put quotes around the secret")
 
 
 def _flaw(secret: str) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +44,7 @@ from engine.problem import Problem, ProblemError, near
 from engine.registry import OURS, Registry
 from engine.secret import Secrets, read_secrets, unreadable
 from engine.source import Source, read
+from engine.source.places import Step
 from engine.source.scalar import SecretRef
 from engine.values import Json
 
@@ -51,6 +52,10 @@ MODES = ("queued", "single", "restart", "parallel")
 SETTINGS_FILE = "rulewheel.yaml"
 SECRETS_FILE = "secrets.yaml"
 _LARGEST_PORT = 65535
+_SECRET_NAME = re.compile(r"token|password|secret$|api.?key", re.IGNORECASE)
+_SECRET_LINE = re.compile(r"(?im)^(.*(?:token|password|secret|api.?key)[\w-]*[\"']?\s*:\s*)(?!!)(\S.*)$")
+_LONG_SECRET = 6
+"""Of so many letters a secret is starred out wherever it stands in the file."""
 
 
 def _zone(value: Json) -> str:
@@ -286,7 +291,7 @@ def settings_of(content: bytes, path: Path, secrets: Secrets, registry: Registry
     problems = (*source.problems, *reading.problems)
     if any(problem.severity == "error" for problem in problems):
         settings = None
-    return Loaded(settings, problems, {source.file: source.text})
+    return Loaded(settings, problems, {source.file: reading.shown()})
 
 
 class _Reading:
@@ -297,6 +302,7 @@ class _Reading:
         self.path = path
         self.secrets = secrets
         self.problems: list[Problem] = []
+        self.registry: Registry | None = None
 
     def settings(self, registry: Registry | None) -> Settings | None:
         """The settings, as far as they can be read; None when something is wrong."""
@@ -307,13 +313,34 @@ class _Reading:
         if not self._block(SettingsFile, values, ()):
             return None
         file = SettingsFile(values)
-        registry = registry or self._registry(file.plugins)
+        registry = self.registry = registry or self._registry(file.plugins)
         if registry is None:
             return None
         settings = self._typed(file, registry)
         self._connections(file.connections, registry)
         self._sending(file)
         return None if self.problems else settings
+
+    def shown(self) -> str:
+        """The file as excerpts may show it: what is a secret, or may be one under a wrong name, is starred out."""
+        if self.source.value is None:
+            return _SECRET_LINE.sub(lambda match: match[1] + "*" * len(match[2]), self.source.text)
+        lines = self.source.text.splitlines()
+        for path, value in _leaves(self.source.value):
+            if self._may_be_secret(path):
+                place = self.source.places.value(path)
+                line, start = lines[place.line - 1], place.column - 1
+                lines[place.line - 1] = line[:start] + "*" * place.length + line[start + place.length :]
+                for part in (part for part in str(value).splitlines() if len(part) >= _LONG_SECRET):
+                    lines = [line.replace(part, "*" * len(part)) for line in lines]
+        return "\n".join(lines)
+
+    def _may_be_secret(self, path: tuple[Step, ...]) -> bool:
+        if path[0] == "connections" and len(path) > 2:
+            plugin = self.registry.connections.get(str(path[1])) if self.registry is not None else None
+            field = plugin.fields().get(str(path[2])) if plugin is not None else None
+            return field is None or field.secret
+        return isinstance(path[-1], str) and _SECRET_NAME.search(path[-1]) is not None
 
     def _typed(self, file: SettingsFile, registry: Registry) -> Settings:
         listen = Listen(file.listen) if self._block(Listen, file.listen, ("listen",)) else Listen({})
@@ -386,6 +413,7 @@ class _Reading:
                 self._fault(unknown_key(("connections", name), registry.connections))
             elif self._block(plugin, {} if given is None else given, ("connections", name)):
                 self._secrets_in(given, plugin, ("connections", name))
+                self._unfit(plugin, given or {})
 
     def _secrets_in(self, values: Json, plugin: type[Block], path: tuple[str, ...]) -> None:
         for key, value in (values or {}).items():
@@ -401,9 +429,24 @@ class _Reading:
                     )
                 )
 
+    def _unfit(self, plugin: type[Connection], values: Mapping[str, Json]) -> None:
+        """Secrets that are there and that the connection cannot use, told where they stand."""
+        names = {key: value.name for key, value in values.items() if isinstance(value, SecretRef)}
+        if not names or self._missing(names.values()):
+            return
+        try:
+            plugin(_filled(values, self.secrets.value))
+        except FieldError as fault:
+            wrong = [(names[key], sentence) for key, sentence in fault.faults if key in names]
+            self.problems += [self.secrets.unfit(name, sentence) for name, sentence in wrong]
+
+    def _missing(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if name not in self.secrets.names]
+
     def _secret_names(self, names: list[str], path: tuple[str, ...]) -> None:
-        place = self.source.places.value(path)
-        self.problems += [self.secrets.missing(name, place) for name in names if name not in self.secrets.names]
+        if self.secrets.whole:
+            place = self.source.places.value(path)
+            self.problems += [self.secrets.missing(name, place) for name in self._missing(names)]
 
     def _sending(self, file: SettingsFile) -> None:
         if file.sending is None and file.test_to is None:
@@ -443,6 +486,15 @@ class _Reading:
         places = self.source.places
         place = places.key(fault.path) if fault.at_key else places.value(fault.path)
         self.problems.append(Problem(fault.code, fault.message, place, expected=fault.expected, remedy=fault.remedy))
+
+
+def _leaves(value: Json, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Json]]:
+    """Every text and number inside a value, with its path."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _leaves(part, (*path, key))
+    if path and isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield path, value
 
 
 def _templates(values: Mapping[str, Json], block: type[Block]) -> list[Fault]:

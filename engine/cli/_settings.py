@@ -12,7 +12,7 @@ from engine.cli import COULD_NOT_RUN
 from engine.cli._report import told
 
 if TYPE_CHECKING:
-    from engine.settings import Settings
+    from engine.settings import Loaded, Settings
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -28,11 +28,16 @@ def settings_option(command: F) -> F:
     )(command)
 
 
-def settings_at(path: Path | None) -> Settings:
-    """The settings named, or the nearest ones. What is wrong with them is printed; errors end the command."""
+def loaded_at(path: Path | None) -> Loaded:
+    """The settings named, or the nearest ones, and what is wrong with them."""
     from engine.settings import SETTINGS_FILE, load_settings, nearest_settings
 
-    loaded = load_settings(path or nearest_settings(Path.cwd()) or Path(SETTINGS_FILE))
+    return load_settings(path or nearest_settings(Path.cwd()) or Path(SETTINGS_FILE))
+
+
+def settings_at(path: Path | None) -> Settings:
+    """The settings named, or the nearest ones. What is wrong with them is printed; errors end the command."""
+    loaded = loaded_at(path)
     told(loaded.problems, loaded.sources, err=True)
     if loaded.settings is None:
         raise click.exceptions.Exit(COULD_NOT_RUN)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli import COULD_NOT_RUN
 from engine.cli._report import told
-from engine.cli._settings import settings_at, settings_option
+from engine.cli._settings import loaded_at, settings_option
 from engine.cli._shown import counted, form_option
 from engine.problem import Problem, ProblemError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from engine.rules.book import RuleFile
     from engine.rules.known import Known
     from engine.rules.model import Book
+    from engine.settings import Loaded, Settings
 
 PROBLEMS = 1
 
@@ -46,7 +48,14 @@ def command(paths: tuple[Path, ...], settings_path: Path | None, form: str) -> N
     from engine.declared import is_entity
     from engine.rules.book import Shelf, make_book
 
-    known, folder = _known(settings_path)
+    loaded = _loaded(settings_path)
+    if form == "text":
+        told(loaded.problems, loaded.sources, err=True)
+    if loaded.settings is None and loaded.problems:
+        if form == "json":
+            _print_json(loaded.problems)
+        raise click.exceptions.Exit(COULD_NOT_RUN)
+    known, folder = _known(loaded.settings)
     if not paths and not folder.is_dir():
         remedy = "look at rules: in the settings, or name what to check"
         raise ProblemError(Problem("no-rules", f"there is no rules folder {folder}", remedy=remedy))
@@ -59,20 +68,29 @@ def command(paths: tuple[Path, ...], settings_path: Path | None, form: str) -> N
         for name in [*(program.rule for program in checked.programs), *checked.broken]
     ]
     entities = sum(is_entity(name) for name in names)
-    (_as_json if form == "json" else _as_text)(book, len(names) - entities, entities, len(files))
+    if form == "json":
+        _print_json((*loaded.problems, *book.problems), len(names) - entities, entities, len(files))
+    else:
+        _as_text(book, len(names) - entities, entities, len(files))
     if any(problem.severity == "error" for problem in book.problems):
         raise click.exceptions.Exit(PROBLEMS)
 
 
-def _known(settings_path: Path | None) -> tuple[Known, Path]:
+def _loaded(settings_path: Path | None) -> Loaded:
+    """The settings named, or the nearest ones; neither settings nor problems where there are none."""
+    from engine.settings import Loaded, nearest_settings
+
+    is_none = settings_path is None and nearest_settings(Path.cwd()) is None
+    return Loaded(None, (), {}) if is_none else loaded_at(settings_path)
+
+
+def _known(settings: Settings | None) -> tuple[Known, Path]:
     """What rules may refer to, and the folder to look at when none is named."""
     from engine.registry import Registry
     from engine.rules.known import Known
-    from engine.settings import nearest_settings
 
-    if settings_path is None and nearest_settings(Path.cwd()) is None:
+    if settings is None:
         return Known(Registry.discover()), Path()
-    settings = settings_at(settings_path)
     return Known.of(settings), settings.rules
 
 
@@ -143,10 +161,7 @@ def _as_text(book: Book, rules: int, entities: int, files: int) -> None:
     click.echo(f"{what} in {counted(files, 'file')}, {', '.join(said) or well}")
 
 
-def _as_json(book: Book, rules: int, entities: int, files: int) -> None:
-    problems = [problem.to_json() for problem in book.problems]
-    click.echo(
-        json.dumps(
-            {"rules": rules, "entities": entities, "files": files, "problems": problems}, indent=2, ensure_ascii=False
-        )
-    )
+def _print_json(problems: Iterable[Problem], rules: int = 0, entities: int = 0, files: int = 0) -> None:
+    listed = [problem.to_json() for problem in problems]
+    counts = {"rules": rules, "entities": entities, "files": files}
+    click.echo(json.dumps({**counts, "problems": listed}, indent=2, ensure_ascii=False))

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
-from engine.cli._settings import settings_at, settings_option
-from engine.log import LEVELS
+from engine.cli import COULD_NOT_RUN
+from engine.cli._settings import loaded_at, settings_option
+from engine.clock import SystemClock
+from engine.log import LEVELS, Log, StreamLog
+from engine.problem import Problem
 
 
 @click.command(
@@ -26,9 +29,19 @@ def command(settings_path: Path | None, log_format: str, log_level: str) -> None
     It stays in the foreground and logs to standard error. Rules are read again when their files change. Ctrl-C or
     SIGTERM ends it when the calls under way are done; SIGHUP reads the rules at once.
     """
-    settings = settings_at(settings_path)
-    from engine.clock import SystemClock
+    log = StreamLog(SystemClock(), form=log_format, level=log_level)
+    loaded = loaded_at(settings_path)
+    for problem in loaded.problems:
+        _log(log, problem)
+    if loaded.settings is None:
+        raise click.exceptions.Exit(COULD_NOT_RUN)
     from engine.daemon import serve
-    from engine.log import StreamLog
 
-    serve(settings, StreamLog(SystemClock(), form=log_format, level=log_level))
+    serve(loaded.settings, log)
+
+
+def _log(log: Log, problem: Problem) -> None:
+    """What is wrong with the settings, in the log and in its form: whoever reads it by machine reads this too."""
+    say = log.error if problem.severity == "error" else log.warning
+    named = {"expected": problem.expected, "remedy": problem.remedy}
+    say("settings", code=problem.code, place=problem.place or "", text=problem.message, **named)

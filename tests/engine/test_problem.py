@@ -63,6 +63,17 @@ def test_a_long_line_is_cut_and_its_carets_stay_inside() -> None:
     assert shown[3] == f"  |   {'^' * 158}"
 
 
+@pytest.mark.parametrize("column", [100, 101, 159, 160, 161, 250, 499, 500])
+def test_of_a_long_line_that_part_is_shown_in_which_the_mistake_is(column: int) -> None:
+    text = "".join(chr(0x4E00 + n) for n in range(500))
+    line, carets = render(Problem("long", "here", Place("a", 1, column, 3)), {"a": text}).splitlines()[2:4]
+    assert len(line) <= len("1 | ") + 160
+    assert line[carets.index("^")] == text[column - 1]
+    assert carets.count("^") == min(3, 501 - column)
+    assert line.endswith("…") is (column < 440)
+    assert line.startswith("1 | …") is (column > 100)
+
+
 def test_carets_stand_right_below_tabs_and_behind_the_end_of_a_line() -> None:
     assert render(Problem("c", "m", Place("a", 1, 2, 2)), {"a": "\tid"}).splitlines()[2:] == ["1 |  id", "  |  ^^"]
     assert render(Problem("c", "m", Place("a", 1, 99)), {"a": "id"}).splitlines()[3] == "  |   ^"

@@ -98,3 +98,17 @@ def test_a_secret_that_cannot_be_one_is_told_by_name_and_file_without_its_value(
     assert problem.place is not None
     assert (Path(problem.place.file).name, problem.place.line) == ("secrets.yaml", 2)
     assert "canary" not in str(problem) + problem.expected
+
+
+def test_a_name_given_twice_shows_both_lines(tmp_path: Path) -> None:
+    _, (problem,) = read_secrets(written(tmp_path, "a: canary-4\nb: x\na: canary-5\n"))
+    assert (problem.message, problem.remedy) == ("this name is given twice", "keep one of the two lines")
+    assert problem.place is not None
+    assert sorted([problem.place.line, *(place.line for place, _ in problem.also)]) == [1, 3]
+
+
+def test_every_mistake_says_what_to_do(tmp_path: Path) -> None:
+    for text in ('token: "x', "token: a: b", "- a", "x", "a: [b]", "a: true", "a: 1\na: 2", 'a: ""', "\ta: b"):
+        _, problems = read_secrets(written(tmp_path, text))
+        assert problems, text
+        assert all(problem.remedy for problem in problems), text

@@ -280,3 +280,52 @@ def test_the_nearest_settings_are_those_of_the_folder_or_of_the_next_one_above(f
 @pytest.mark.parametrize(("state", "file"), [("state", "state/journal.db"), ("kept/all.db", "kept/all.db")])
 def test_the_state_is_a_folder_with_the_journal_or_the_journal_itself(folder: Path, state: str, file: str) -> None:
     assert well(folder, f"{WELL}state: {state}\n").state_file == folder / file
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connections: {chakra: {token: EAAG-canary}}",
+        "connections: {chakra: {tokn: EAAG-canary}}",
+        "connections: {chakr: {token: EAAG-canary}}",
+        "connections:\n  chakra:\n    token: |\n      EAAG-canary\n    base_url: 5\n",
+        "connections: {chakra: {token: [EAAG-canary]}}",
+        "token: EAAG-canary",
+        "conections: {chakra: {token: EAAG-canary}}",
+        "token: EAAG-canary\nrules: [",
+        "rules: [\ntoken: 'EAAG-canary'",
+        "rule: EAAG-canary\nconnections: {chakra: {token: EAAG-canary}}",
+    ],
+)
+def test_a_secret_written_in_clear_shows_in_no_excerpt(folder: Path, text: str) -> None:
+    found = loaded(folder, WELL + text)
+    shown = "\n".join(render(problem, found.sources) for problem in found.problems)
+    assert found.settings is None
+    assert " | " in shown
+    assert "canary" not in shown
+    assert "canary" not in "".join(found.sources.values())
+
+
+def test_what_is_no_secret_shows(folder: Path) -> None:
+    found = loaded(folder, WELL + "connections: {chakra: {token: EAAG-canary, base_url: [https://chakra.example]}}")
+    shown = render(found.problems[0], found.sources)
+    assert "{token: ***********, base_url: [https://chakra.example]}" in shown
+
+
+def test_a_secret_that_its_connection_cannot_use_is_told_where_it_stands(folder: Path) -> None:
+    (folder / "secrets.yaml").write_text('shop: x\nchakra_token: "tökn-canary"\n', encoding="utf-8")
+    ids = "plugin_id: 9aefeafc-a1c1-4d27-a0c6-10f66a25a80a, phone_number_id: 1"
+    found = loaded(folder, WELL + f"connections: {{chakra: {{token: !secret chakra_token, {ids}}}}}", None)
+    (problem,) = found.problems
+    assert problem.place is not None
+    assert (Path(problem.place.file).name, problem.place.line) == ("secrets.yaml", 2)
+    assert problem.message.startswith('the secret "chakra_token" cannot be used: a token has only letters')
+    assert problem.remedy == "copy it again from Admin, API Keys"
+    assert "canary" not in render(problem, found.sources)
+
+
+def test_of_a_file_of_secrets_with_mistakes_only_the_mistakes_are_told(folder: Path) -> None:
+    (folder / "secrets.yaml").write_text('shop: x\nchakra_token: "canary\n', encoding="utf-8")
+    found = loaded(folder, WELL + "connections: {chakra: {token: !secret chakra_token}}")
+    assert [problem.message for problem in found.problems] == ["this line cannot be read"]
+    assert found.settings is None

@@ -97,15 +97,31 @@ def test_json_says_the_same_to_programs(home: Home) -> None:
 
 
 def test_a_warning_is_told_and_does_not_fail(home: Home) -> None:
-    home.settings(
-        "connections: {chakra: {token: !secret t, plugin_id: 9aefeafc-a1c1-4d27-a0c6-10f66a25a80a, phone_number_id: '1'}}\nsending: live\n"
-    )
+    ids = "plugin_id: 9aefeafc-a1c1-4d27-a0c6-10f66a25a80a, phone_number_id: '1'"
+    home.settings(f"connections: {{chakra: {{token: !secret t, {ids}}}}}\nsending: live\n")
     secrets = home.folder / "secrets.yaml"
     secrets.write_text("t: x\n", encoding="utf-8")
     secrets.chmod(0o644)
     result = said("check")
     assert result.exit_code == 0
     assert "warning[secrets-too-open]" in result.stderr
+
+
+def test_what_is_wrong_with_the_settings_is_in_the_json_too(home: Home) -> None:
+    home.settings("sending: lve\n")
+    result = said("check", "--format", "json")
+    assert result.exit_code == 2
+    assert result.stderr == ""
+    told_of = json.loads(result.stdout)
+    assert (told_of["rules"], [problem["code"] for problem in told_of["problems"]]) == (0, ["not-allowed"])
+    home.settings("sending: live\n")
+    secrets = home.folder / "secrets.yaml"
+    secrets.write_text("t: x\n", encoding="utf-8")
+    secrets.chmod(0o644)
+    home.rule(BROKEN)
+    codes = [problem["code"] for problem in json.loads(said("check", "--format", "json").stdout)["problems"]]
+    assert codes[0] == "secrets-too-open"
+    assert len(codes) == 2
 
 
 @pytest.mark.parametrize("words", [("nowhere",), ("rules", "nowhere.yaml")])

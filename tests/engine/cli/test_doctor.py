@@ -88,12 +88,11 @@ def test_a_connection_that_cannot_even_be_looked_at_is_one_cross_more(harbour: H
     assert "✗ harbour         it cannot be looked at: RuntimeError: the crane fell" in result.output
 
 
-def test_a_connection_that_cannot_be_made_says_what_is_wrong(harbour: Home) -> None:
+def test_a_secret_with_which_a_connection_cannot_be_made_ends_it_and_is_told_where_it_stands(harbour: Home) -> None:
     secret(harbour, "rusty")
     result = said("doctor")
-    assert result.exit_code == 1
-    assert "✗ harbour         connections.harbour: " in result.output
-    assert "the key is rusty" in result.output
+    assert result.exit_code == 2
+    assert 'secrets.yaml:1:1: error[bad-secret]: the secret "key" cannot be used: the key is rusty' in result.output
 
 
 def test_whom_messages_reach_is_said_and_the_number_of_the_example_is_not_ones_own(home: Home) -> None:

@@ -35,5 +35,16 @@ def test_broken_settings_end_it_before_anything_is_touched(home: Home) -> None:
     home.settings("sendin: live\n")
     result = said("run")
     assert result.exit_code == 2
-    assert "rulewheel.yaml:1:1: error[unknown-key]" in result.stderr
+    assert "error   settings  code=unknown-key" in result.stderr
+    assert "rulewheel.yaml:1:1" in result.stderr
+    (line,) = [json.loads(line) for line in said("run", "--log-format", "json").stderr.splitlines()]
+    assert (line["level"], line["code"], line["remedy"]) == ("error", "unknown-key", 'did you mean "sending"?')
+
+
+def test_a_secret_in_the_settings_is_not_shown(home: Home) -> None:
+    home.settings("sending: live\nconnections: {chakra: {token: EAAGcanary, plugin_id: EAAGcanary}}\n")
+    for words in (("run",), ("run", "--log-format", "json"), ("check",), ("check", "--format", "json"), ("doctor",)):
+        result = said(*words)
+        assert result.exit_code == 2
+        assert "canary" not in result.output
     assert not (home.folder / "state").exists()
