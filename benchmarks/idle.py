@@ -48,7 +48,8 @@ def _rule(number: int) -> str:
 
 def workshop(folder: Path, port: int, token: str) -> Workshop:
     """Settings that reach the simulator at this port."""
-    chakra = {"base_url": f"http://127.0.0.1:{port}", "allow_private": True, "plugin_id": "9aefeafc-a1c1-4d27-a0c6-10f66a25a80a"}
+    plugin = "9aefeafc-a1c1-4d27-a0c6-10f66a25a80a"
+    chakra = {"base_url": f"http://127.0.0.1:{port}", "allow_private": True, "plugin_id": plugin}
     keys = "    token: !secret chakra_token\n    phone_number_id: '1'\n"
     made = Workshop(folder, {"rules.yaml": rules()}, {"connections": {"chakra": chakra}})
     made.settings.write_text(made.settings.read_text().replace("  chakra:\n", f"  chakra:\n{keys}"), encoding="utf-8")

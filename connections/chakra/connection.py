@@ -66,15 +66,19 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOR
 _VERSION: Final = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 
 
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""What can stand in the path of a call; whether an id is one of Chakra's, `doctor` says."""
+
+
 def _plugin_id(value: Json) -> str:
-    if not isinstance(value, str) or not _UUID.fullmatch(value.strip()):
+    if not isinstance(value, str) or not _WORD.fullmatch(value.strip()):
         raise ValueError("expected a UUID such as d83e1d23-50b8-4d87-8f92-842a0ac516f6")
     return value.strip()
 
 
 def _phone_number_id(value: Json) -> str:
     text = str(value).strip()
-    if isinstance(value, bool) or not text.isascii() or not text.isdigit():
+    if isinstance(value, bool) or not _WORD.fullmatch(text):
         not_it = "; it is not the phone number itself: " if text.startswith("+") else "; "
         raise ValueError(f"expected digits only{not_it}{_NUMBER_HELP}")
     return text
