@@ -18,7 +18,7 @@ from tests.promises.kills import loop
 from tests.promises.recorder import Unrecordable
 
 CUTS_SHORT = (60, 40, 1)
-CUTS_LONG = (1_500, 1_000, 10)
+CUTS_LONG = (800, 600, 8)
 """Events of a life that is recorded, moments when the power goes off, and from how many of them a daemon goes on."""
 UNDEFENDED = (sys.executable, "-m", "tests.acceptance.broken", "answers_first")
 
