@@ -173,7 +173,8 @@ class Matcher:
         fire = Fire(data["fire"], data["key"])
         decision = Decision(None, fire, "it has lasted as long as `for` asks")
         depth, cause = data.get("depth", 0), data.get("cause", "")
-        return self._fired(watched.watcher, decision, fire, Changes(), view, depth, cause)
+        came = Fact("due", "", None, row.at, depth=depth, cause=cause)
+        return self._fired(watched.watcher, decision, fire, Changes(), view, came)
 
     def _react(self, watcher: Watcher, fact: Fact, view: Snapshot) -> Reaction:
         subject = watcher.use.plugin.subject_of(fact)
@@ -184,7 +185,7 @@ class Matcher:
         verdict = decision.verdict
         hold = hold_key(*place, subject)
         if isinstance(verdict, Fire):
-            return self._fired(watcher, decision, verdict, changes, view, fact.depth, fact.cause, fault)
+            return self._fired(watcher, decision, verdict, changes, view, fact, fault)
         if isinstance(verdict, Hold):
             held: dict[str, Json] = {"rule": place[0], "trigger": place[1]}
             held |= {"fire": dict(verdict.fire.data), "key": verdict.fire.key, "depth": fact.depth, "cause": fact.cause}
@@ -201,8 +202,7 @@ class Matcher:
         fire: Fire,
         changes: Changes,
         view: Snapshot,
-        depth: int,
-        cause: str,
+        fact: Fact,
         fault: str = "",
     ) -> Reaction:
         data = _told(watcher.use, fire)
@@ -214,7 +214,8 @@ class Matcher:
         program = watcher.program
         row = view.ids.row_id()
         key = watcher.use.key
-        event = EventRecord(row, program.rule, program.hash, key, fire.key, data, view.now, "new", depth, cause)
+        at = fact.at if fact.kind == "due" else view.now  # what was due while nobody was there is as old as it is
+        event = EventRecord(row, program.rule, program.hash, key, fire.key, data, at, "new", fact.depth, fact.cause)
         changes.put.append(event)
         return Reaction(watcher, decision, changes, event, None, _dedupe(watcher, fire, event, view), None, fault)
 

@@ -132,6 +132,7 @@ def _made(program: Program, event: EventRecord, view: Snapshot, means: Means) ->
     )
     course = Course(program, run, begun(event.data, {}), view, means)
     course.body.call = call
+    course.body.late = max(0.0, (view.now - event.at).total_seconds())
     course.this()
     course.changes.expect.append(Expect(EventRecord, (event.id,), {"state": "new"}))
     course.changes.update.append(Update(EventRecord, (event.id,), {"state": "done"}))

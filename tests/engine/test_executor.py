@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -496,3 +497,31 @@ async def test_runs_that_wait_for_nothing_end_one_after_the_other_when_their_tur
     assert await house.outcomes() == ["running", *["queued"] * 4]
     await house.advance(5)
     assert await house.outcomes() == ["finished"] * 5
+
+
+async def test_an_event_that_waited_out_a_long_downtime_makes_no_stale_message(journal: Journal) -> None:
+    house = House(journal=journal)
+    await house.start(acting('- {action: http.request, data: {url: "https://a.example"}}', valid_for="{minutes: 30}"))
+    await house.engine.intake.take(("event", "go"), Fact("event", "go", {}, house.clock.now()))
+    house.clock.move(timedelta(hours=3))
+    following = house.again()
+    await following.start(*house.programs.values())
+    assert await following.outcomes() == ["expired"]
+    assert house.outside.performed == []
+
+
+async def test_what_was_due_in_a_downtime_is_as_late_as_it_is(journal: Journal) -> None:
+    house = House(journal=journal)
+    rule = """
+    - id: r
+      valid_for: {minutes: 30}
+      triggers: {trigger: time, at: "10:00"}
+      actions: [{action: http.request, data: {url: "https://a.example"}}]
+    """
+    await house.start(*programs(rule))
+    house.clock.move(timedelta(hours=12))
+    following = house.again()
+    await following.start(*house.programs.values())
+    await following.engine.work()
+    assert await following.outcomes() == ["expired"]
+    assert house.outside.performed == []

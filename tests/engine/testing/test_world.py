@@ -376,7 +376,7 @@ async def test_a_connection_of_a_world_keeps_to_its_settings() -> None:
     ("chakra", "said"),
     [
         ({"settle_tim": 30}, 'did you mean "settle_time"'),
-        ({"settle_time": 1}, "at least the timeout"),
+        ({"settle_time": 1}, "is shorter than timeout"),
         (7, "is the number 7"),
     ],
 )
