@@ -36,6 +36,7 @@ from engine.records import (
     Done,
     Drop,
     EffectRecord,
+    EntityRecord,
     EventRecord,
     Expect,
     InboxRecord,
@@ -50,6 +51,7 @@ from engine.runs.caps import WINDOWS
 from engine.runs.course import Means
 from engine.runs.gate import SENDING, STOPPED, Gate
 from engine.runs.waits import watchers_of
+from engine.scrub import Scrub
 from engine.settings import Keep
 from engine.settle import Settler, listing_entity, receipts_webhook
 from engine.silence import Silence
@@ -199,6 +201,7 @@ class Engine:
         drift = Drift(clock, ports.elapsed, ports.connections, self.notices)
         drift.on_set = self._clock_set
         self._lookout = Lookout(journal, clock, self.notices, self.pulse, (drift.look, self.silence.look))
+        self.scrub = Scrub(journal, clock, self.notices, ports.alarm)
         self._join()
 
     def _join(self) -> None:
@@ -210,6 +213,7 @@ class Engine:
         self.effects.on_unsure = self.settler.wake.sweep
         self.effects.on_end = self._effect_ended
         self.settler.on_receipts = self.silence.told
+        self.scrub.on_mended = self._look_again
         self.intake.on_failure = self.notices.journal_failed
 
     def _effect_ended(self, effect: EffectRecord, state: str) -> None:
@@ -232,6 +236,7 @@ class Engine:
         await self._load_waits()
         self.standing.load(await journal.rules(), await journal.open_counts())
         await self.notices.load()
+        await self.scrub.start()
         unsure = await self.effects.recover()
         if unsure:
             self.ports.log.warning("sends were under way when rulewheel stopped; they are unsure", count=unsure)
@@ -421,7 +426,8 @@ class Engine:
         newest = await self.ports.journal.sends(limit=REMEMBERED)
         self.gate.load(await self.ports.journal.capped_effects(since), newest, len(newest) < REMEMBERED)
         switch = self.states.get(SENDING)
-        self.gate.stopped = switch is not None and switch.state == "stopped"
+        is_unknown = self.scrub.has_met(EntityRecord, (SENDING,))
+        self.gate.stopped = is_unknown or (switch is not None and switch.state == "stopped")
         if self.gate.stopped:
             self.ports.log.warning(STOPPED)
         else:
@@ -478,6 +484,7 @@ class Engine:
             ("commands", self.commands, self.work_off_commands),
             ("outages", self.outages.wake, self.outages.work),
             ("prune", self.prune.wake, self.prune.work),
+            ("scrub", self.scrub.wake, self.scrub.work),
         ]
 
     async def _run(self, name: str, wake: Wake[Any], work: Part) -> None:
@@ -527,3 +534,9 @@ class Engine:
             request = connection.redirected(request, self.ports.test_to)
         limits = connection.limits(request) if connection is not None and request.changes_world else ()
         return replace(request, limits=(*request.limits, *limits)) if limits else request
+
+    def _look_again(self) -> None:
+        """Rows that nobody saw are there again."""
+        for _, wake, _ in self._parts():
+            if wake is not self.scrub.wake:
+                wake.sweep()

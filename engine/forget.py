@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import phonenumbers
 
 from engine.clock import Ids
-from engine.journal.api import Journal
+from engine.journal.api import Changed, Journal
 from engine.records import (
     RECORDS,
     Changes,
@@ -39,6 +39,7 @@ from engine.records import (
     dropped,
 )
 from engine.runs.retry import NOT_AGAIN, cancelled, ended, settle_key
+from engine.scrub import audits
 from engine.values import Json
 
 R = TypeVar("R")
@@ -48,6 +49,7 @@ REASON = "the contact was forgotten on request"
 GONE: Json = {WORD: True}
 PAGE = 200
 _WAMID = re.compile(r"wamid\.([A-Za-z0-9+/]+)={0,2}")
+_WORDS = re.compile(r"[\w-]+")
 EVERY = 1_000_000
 SHORTEST_NATIONAL = 9
 """Digits of a number without its country code that still name one person."""
@@ -99,6 +101,7 @@ class Forgetting:
                 async for row in self._all(record):
                     if self._belongs(row) or self._names(row):
                         await self._erase(row)
+        await self._drop_changed()
         await self._journal.shred()
         return self._done
 
@@ -133,6 +136,10 @@ class Forgetting:
 
     async def _find(self) -> None:
         """The events, runs and sends of the contact, and those that they caused."""
+        named: dict[type[Any], set[str]] = {EventRecord: self._events, RunRecord: self._runs, EffectRecord: self._sends}
+        async for changed in self._changed():
+            if changed.record in named and any(self.holds(cell) for cell in changed.row):
+                named[changed.record].add(str(changed.key[0]))
         async for event in self._all(EventRecord):
             if self._names(event) or event.data == GONE:
                 self._events.add(event.id)
@@ -234,6 +241,20 @@ class Forgetting:
         if column == "reason" and (REASON in value or getattr(row, "state", "") == "accepted"):
             return self._without(value)
         return WORD if value else ""
+
+    async def _drop_changed(self) -> None:
+        """Rows that somebody else has changed are kept from who reads, but not from being forgotten."""
+        ids = self._events | self._runs | self._sends
+        async for changed in self._changed():
+            words = {word for cell in changed.row if isinstance(cell, str) for word in _WORDS.findall(cell)}
+            if not ids.isdisjoint(words) or any(self.holds(cell) for cell in changed.row):
+                await self._journal.commit(Changes(drop=[Drop(changed.record, changed.key)]))
+                self._done.erased[changed.record.TABLE] += 1
+
+    async def _changed(self) -> AsyncIterator[Changed]:
+        async for audit in audits(self._journal):
+            for changed in audit.changed:
+                yield changed
 
     def _without(self, value: Json) -> Json:
         if isinstance(value, str):

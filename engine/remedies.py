@@ -35,6 +35,8 @@ REMEDIES: Final = {
     "own-mistake": "tell the makers of rulewheel, with the log",
     "no-listener": "add listen: with webhooks: 127.0.0.1:8321 to the settings and restart rulewheel",
     "state-damaged": _RESTORE,
+    "row-changed": "put back what was changed, or restore a backup (rulewheel restore FILE)",
+    "row-key-lost": "look who moved journal.db.key, which belongs beside the state; nothing else is needed",
     "not-a-state": "name another file or folder as state: in the settings",
     "newer-state": "install the newer rulewheel again, or restore a backup of the older one",
     "owned": "stop the other daemon first; one daemon works on one state",

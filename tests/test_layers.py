@@ -28,10 +28,10 @@ HOUSE = """
 4   runs/limits runs/called runs/frames runs/course
 4   runs/calls runs/loops runs/waits runs/steps
 4   runs/modes runs/caps runs/gate runs/retry runs/advance
-5   journal/api journal/rows journal/memory journal/file journal/owner journal/writer
+5   journal/api journal/codes journal/rows journal/memory journal/file journal/owner journal/writer
 5   journal/sqlite journal/backup journal/postgres
-6   pulse notices outages notify lookout drift silence expired programs prune forget reactions intake declarations
-6   poll due executor effects settle adopt cluster
+6   pulse notices outages notify lookout drift silence expired programs prune scrub forget reactions intake
+6   declarations poll due executor effects settle adopt cluster
 7   assembly
 8   readiness watchdog tree web/* testing/* rehearsal reference
 9   daemon

@@ -21,8 +21,8 @@ Example:
 def command(file: Path, settings_path: Path | None) -> None:
     """Write what the daemon knows and has still to do into one file.
 
-    The daemon may run meanwhile. The key of the webhooks goes into the file too; rules, settings and secrets do not.
-    Only you can read it, and no file is ever overwritten.
+    The daemon may run meanwhile. The keys of the webhooks and of the rows go into the file too; rules, settings and
+    secrets do not. Only you can read it, and no file is ever overwritten.
     """
     from engine.clock import SystemClock
     from engine.journal.api import JournalError

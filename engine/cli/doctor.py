@@ -22,11 +22,14 @@ from engine.problem import ProblemError
 from engine.values import masked
 
 if TYPE_CHECKING:
+    from engine.journal.sqlite import SqliteJournal
     from engine.plugin import Finding
     from engine.rules.model import Book
     from engine.settings import Settings
 
 NOT_WELL = 1
+SHOWN = 5
+"""Changed rows named."""
 LITTLE_ROOM = 200 * 1024**2
 STARTER_NUMBER = "+14155550100"
 
@@ -142,8 +145,33 @@ def _journal(settings: Settings) -> Iterator[Finding]:
         yield Finding("Journal", False, f"{counted(len(open_ones), 'problem')} to mend", "see: rulewheel problems")
     else:
         yield Finding("Journal", True, "nothing needs mending")
+    yield _rows(settings)
     if switch is not None and switch.state == "stopped":
         yield Finding("Switch", False, "sending is stopped: nothing leaves", "let it go on: rulewheel resume-sending")
+
+
+def _rows(settings: Settings) -> Finding:
+    from engine.plugin import Finding
+    from engine.remedies import REMEDIES
+    from engine.scrub import CODE, LOST, audits, named
+
+    async def look(journal: SqliteJournal) -> tuple[int, list[str], bool]:
+        looks = [audit async for audit in audits(journal)]
+        changed = [named(each.record, each.key) for audit in looks for each in audit.changed]
+        return sum(audit.rows for audit in looks), changed, journal.key_was_lost
+
+    count, changed, has_no_key = looked(settings, look)
+    if has_no_key:
+        return Finding("Rows", False, "the key of their codes is not beside the state", REMEDIES[LOST])
+    if changed:
+        first = ", ".join(changed[:SHOWN]) + (", ..." if len(changed) > SHOWN else "")
+        return Finding(
+            "Rows",
+            False,
+            f"{len(changed)} of {counted(count, 'row')} changed outside rulewheel: {first}",
+            REMEDIES[CODE],
+        )
+    return Finding("Rows", True, f"{counted(count, 'row')}, each as it was written")
 
 
 async def _connections(settings: Settings) -> list[Finding]:

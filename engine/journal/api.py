@@ -5,9 +5,9 @@ All reads return committed rows only. Lists come in the order in which the rows 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from engine.problem import Problem
 from engine.records import (
@@ -34,8 +34,32 @@ from engine.remedies import REMEDIES
 R = TypeVar("R")
 
 
+class Changed(NamedTuple):
+    """A row that is not as it was written, and what now stands in it; anything may stand there, in the key as well."""
+
+    record: type[Any]
+    key: tuple[Any, ...]
+    row: tuple[Any, ...]
+
+
+class Audit(NamedTuple):
+    """What a look at some rows gave: how many they were, the key of the last, and those that somebody has changed."""
+
+    rows: int
+    last: tuple[Any, ...] | None
+    changed: list[Changed]
+
+
 class Journal(Protocol):
-    """The durable record of facts, events, runs, effects, entities and problems."""
+    """The durable record of facts, events, runs, effects, entities and problems.
+
+    A row that somebody else has changed is not there for who reads, and cannot be updated: nobody acts on it. It can be
+    put anew, or dropped. `on_changed` is told whenever one is met.
+    """
+
+    on_changed: Callable[[Changed], None]
+    key_was_lost: bool
+    """Whether the key of the codes was another one when this was opened: what was changed before is not known then."""
 
     async def commit(self, changes: Changes) -> Done | Conflict:
         """Writes all of the changes durably, or none of them.
@@ -151,6 +175,10 @@ class Journal(Protocol):
         """Rows of one kind in the order of their keys, those beyond `after`: for who sees them all, bit by bit."""
         ...
 
+    async def audit(self, record: type[Any], after: tuple[object, ...] | None, limit: int) -> Audit:
+        """Looks at rows of one kind in the order of their keys, those beyond `after`, whether they are as written."""
+        ...
+
     async def prove(self, now: datetime) -> None:
         """Writes something that changes nothing. Raises JournalError when it cannot, or will soon have no room."""
         ...
@@ -182,6 +210,10 @@ class JournalError(Exception):
 def proof(now: datetime) -> Changes:
     """What `prove` writes: the same row each time."""
     return Changes(put=[SeenRecord("journal", "proof", now)])
+
+
+def nobody_told(changed: Changed) -> None:
+    """The `on_changed` of a journal that nobody listens to."""
 
 
 def closed() -> JournalError:

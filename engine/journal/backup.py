@@ -1,12 +1,14 @@
 """A copy of the state in one file, made while the daemon runs, and the state made again from it.
 
-The copy is a state file of its own with one table more, `backup`, which says when it was made and keeps the key of the
-webhooks. SQLite's backup copies one committed moment; a copy of the bare file while somebody writes would not.
+The copy is a state file of its own with one table more, `backup`, which says when it was made and keeps the keys of the
+webhooks and of the rows. SQLite's backup copies one committed moment; a copy of the bare file while somebody writes
+would not.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from contextlib import closing, suppress
 from datetime import datetime
@@ -15,6 +17,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from engine.journal import file
 from engine.journal.api import JournalError
+from engine.journal.codes import KEY_BYTES, Codes, codes_beside, put_key
 from engine.journal.owner import Owner
 from engine.journal.rows import form_of, from_micros, to_micros
 from engine.records import DueRecord, EffectRecord, EntityRecord, EventRecord, MemoryRecord, RunRecord
@@ -26,6 +29,7 @@ R = TypeVar("R")
 OPEN_SENDS = "state IN ('queued', 'waiting', 'intent', 'unsure') AND NOT reads"
 OPEN_RUNS = "state IN ('queued', 'running')"
 FIRST_RUNS = f"SELECT id FROM run WHERE {OPEN_RUNS} ORDER BY rowid LIMIT {SHOWN}"
+RUN_OF_WAIT = "CASE WHEN json_valid(data) THEN json_extract(data, '$.run') END"
 OPEN_JOBS = "entity LIKE 'job.%' AND state NOT IN ('finished', 'gone', 'stalled')"
 
 
@@ -34,6 +38,7 @@ class Backup(NamedTuple):
 
     made: datetime | None
     key: bytes | None
+    row_key: bytes | None = None
 
 
 class Some(NamedTuple, Generic[R]):
@@ -81,8 +86,9 @@ def back_up(state: Path, target: Path, key: bytes | None, now: datetime) -> int:
         _copy(state, draft)
         with closing(file.connect(draft)) as copy:
             copy.execute("PRAGMA journal_mode = DELETE")
-            copy.execute("CREATE TABLE backup (made INTEGER NOT NULL, key BLOB)")
-            copy.execute("INSERT INTO backup VALUES (?, ?)", (to_micros(now), key))
+            copy.execute("CREATE TABLE backup (made INTEGER NOT NULL, key BLOB, row_key BLOB)")
+            codes = codes_beside(state)
+            copy.execute("INSERT INTO backup VALUES (?, ?, ?)", (to_micros(now), key, codes.key if codes else None))
             _must_be_sound(copy, state)
         _synced(draft)
         os.link(draft, target)  # unlike a rename, it overwrites nothing
@@ -128,8 +134,10 @@ def _restore(backup: Path, state: Path, now: datetime, *, replace: bool) -> Rest
     draft = _draft(state)
     try:
         _copy(backup, draft)
-        found, repeats = _prepared(draft, backup, now)
+        beside = codes_beside(state) or Codes(secrets.token_bytes(KEY_BYTES))
+        found, codes, repeats = _prepared(draft, backup, now, beside)
         aside = _moved_aside(state, now) if is_there else None
+        put_key(state, codes.key)
         draft.rename(state)
         _synced(state.parent)
     finally:
@@ -137,47 +145,52 @@ def _restore(backup: Path, state: Path, now: datetime, *, replace: bool) -> Rest
     return Restored(found, repeats, aside)
 
 
-def _prepared(draft: Path, backup: Path, now: datetime) -> tuple[Backup, Repeats]:
-    """Makes the copy a state of this version in which sending is stopped, and reads what is under way in it."""
+def _prepared(draft: Path, backup: Path, now: datetime, beside: Codes) -> tuple[Backup, Codes, Repeats]:
+    """Makes the copy a state of this version in which sending is stopped, and reads what is under way in it.
+
+    Its codes are those that it had, so that what was changed in the backup shows; `beside` are for one without a key.
+    """
     with closing(file.connect(draft)) as copy:
         _must_be_sound(copy, backup)
         found = _said(copy)
         copy.execute("DROP TABLE IF EXISTS backup")
-    with closing(file.bring_up_to_date(draft)) as copy:
-        form = form_of(EntityRecord)
-        why = {"reason": "restored from a backup"}
-        copy.execute(form.put_sql, form.encode(EntityRecord(SENDING, "stopped", why, now, now)))
-        repeats = _repeats(copy, now)
+    codes = Codes(found.row_key) if found.row_key else beside
+    with closing(file.bring_up_to_date(draft, codes)) as copy:
+        stopped = EntityRecord(SENDING, "stopped", {"reason": "restored from a backup"}, now, now)
+        copy.execute(*form_of(EntityRecord).put(stopped, codes))
+        repeats = _repeats(copy, codes, now)
         copy.execute("PRAGMA journal_mode = DELETE")
     _synced(draft)
-    return found, repeats
+    return found, codes, repeats
 
 
 def _said(copy: sqlite3.Connection) -> Backup:
     if not copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'backup'").fetchone():
         return Backup(None, None)
-    made, key = copy.execute("SELECT made, key FROM backup").fetchone()
-    return Backup(from_micros(made), key)
+    made, *keys = copy.execute("SELECT * FROM backup").fetchone()
+    return Backup(from_micros(made), *keys)
 
 
-def _repeats(copy: sqlite3.Connection, now: datetime) -> Repeats:
+def _repeats(copy: sqlite3.Connection, codes: Codes, now: datetime) -> Repeats:
     return Repeats(
-        sends=_some(copy, EffectRecord, OPEN_SENDS),
-        runs=_some(copy, RunRecord, OPEN_RUNS),
-        waits=_some(copy, DueRecord, f"kind = 'run' AND json_extract(data, '$.run') IN ({FIRST_RUNS})"),
-        events=_some(copy, EventRecord, "state = 'new'"),
-        holds=_some(copy, DueRecord, "kind = 'hold'"),
-        late=_some(copy, DueRecord, f"kind = 'schedule' AND at <= {to_micros(now)}"),
-        jobs=_some(copy, EntityRecord, OPEN_JOBS),
-        watches=_some(copy, MemoryRecord, f"'job.' || subject IN (SELECT entity FROM entity WHERE {OPEN_JOBS})"),
+        sends=_some(copy, codes, EffectRecord, OPEN_SENDS),
+        runs=_some(copy, codes, RunRecord, OPEN_RUNS),
+        waits=_some(copy, codes, DueRecord, f"kind = 'run' AND {RUN_OF_WAIT} IN ({FIRST_RUNS})"),
+        events=_some(copy, codes, EventRecord, "state = 'new'"),
+        holds=_some(copy, codes, DueRecord, "kind = 'hold'"),
+        late=_some(copy, codes, DueRecord, f"kind = 'schedule' AND at <= {to_micros(now)}"),
+        jobs=_some(copy, codes, EntityRecord, OPEN_JOBS),
+        watches=_some(copy, codes, MemoryRecord, f"'job.' || subject IN (SELECT entity FROM entity WHERE {OPEN_JOBS})"),
     )
 
 
-def _some(copy: sqlite3.Connection, record: type[R], where: str) -> Some[R]:
+def _some(copy: sqlite3.Connection, codes: Codes, record: type[R], where: str) -> Some[R]:
     form = form_of(record)
     total = copy.execute(f"SELECT count(*) FROM {form.table} WHERE {where}").fetchone()[0]
-    rows = copy.execute(f"SELECT {form.select} FROM {form.table} WHERE {where} ORDER BY rowid LIMIT ?", (SHOWN,))
-    return Some([form.decode(row) for row in rows], total)
+    sql = f"SELECT {form.select} FROM {form.table} WHERE {where} ORDER BY rowid LIMIT ?"
+    rows = file.rows_of(copy, sql, (SHOWN,))
+    intact = [row for row in rows if form.is_intact(row, codes)]  # nothing is done with the others
+    return Some([form.decode(row) for row in intact], total - (len(rows) - len(intact)))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -201,6 +214,8 @@ def _moved_aside(state: Path, now: datetime) -> Path:
     while aside.exists():
         number += 1
         aside = state.with_name(f"{state.name}.before-{now:%Y%m%d-%H%M%S}-{number}")
+    if codes := codes_beside(state):
+        put_key(aside, codes.key)
     log = state.with_name(state.name + "-wal")
     if log.exists():
         log.rename(aside.with_name(aside.name + "-wal"))

@@ -5,17 +5,25 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from engine.journal.api import JournalError
+from engine.journal.codes import Codes
+from engine.journal.rows import Form, Row, forgiving, form_of
+from engine.records import RECORDS
 
 SQL = Path(__file__).parent / "sql"
 APPLICATION_ID = 0x72773031
 PATIENCE = 5.0
 """Seconds to wait for another process's short write or for a crashed one's log to be read back."""
+
+CODED_AT_ONCE = 500
+NO_TEXT = "Could not decode to UTF-8"
 
 _FAULTS = {
     sqlite3.SQLITE_FULL: ("disk-full", "The disk that holds the state is full. Make room; nothing else is needed."),
@@ -102,15 +110,18 @@ def version(path: Path) -> int:
     return found
 
 
-def bring_up_to_date(path: Path) -> sqlite3.Connection:
-    """A connection for writing, to a file that has every migration and that only its owner may read."""
+def bring_up_to_date(path: Path, codes: Codes) -> sqlite3.Connection:
+    """A connection for writing, to a file with every migration and rows of these codes, for its owner only."""
     roll_back(path)
     known = version(path)
     path.chmod(0o600)
     connection = connect(path)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        migrate(connection, tuple(step for step in migrations() if step.number > known))
+        steps = tuple(step for step in migrations() if step.number > known)
+        migrate(connection, steps, lambda: _code_all(connection, codes))
+        if _fingerprint(connection) != codes.fingerprint:
+            _in_transaction(connection, lambda: _code_all(connection, codes))
     except BaseException:
         connection.close()
         raise
@@ -128,20 +139,77 @@ def roll_back(path: Path) -> None:
             connection.close()
 
 
-def migrate(connection: sqlite3.Connection, steps: tuple[Migration, ...]) -> None:
-    """Takes the steps that the file has not had, each in a transaction of its own."""
-    for number, text in steps:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            if connection.execute("PRAGMA user_version").fetchone()[0] < number:
-                for statement in statements(text):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+def migrate(
+    connection: sqlite3.Connection, steps: tuple[Migration, ...], at_last: Callable[[], None] = lambda: None
+) -> None:
+    """Takes the steps that the file has not had, each in a transaction of its own; the last one with `at_last`."""
+
+    def take(step: Migration) -> None:
+        if connection.execute("PRAGMA user_version").fetchone()[0] >= step.number:
+            return
+        for statement in statements(step.text):
+            connection.execute(statement)
+        if step is steps[-1]:
+            at_last()
+        connection.execute(f"PRAGMA user_version = {step.number}")
+
+    for step in steps:
+        _in_transaction(connection, partial(take, step))
+
+
+def has_other_key(path: Path, codes: Codes) -> bool:
+    """Whether the rows of an up-to-date state were coded with another key."""
+    with closing(connect(path, read_only=True)) as reader:
+        coded: bool = reader.execute("PRAGMA user_version").fetchone()[0] == migrations()[-1].number
+        return coded and _fingerprint(reader) != codes.fingerprint
+
+
+def rows_of(connection: sqlite3.Connection, sql: str, values: Any = ()) -> list[Row]:
+    """What a query finds, also where somebody has changed a text into bytes that are none."""
+    try:
+        return connection.execute(sql, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if not str(error).startswith(NO_TEXT):
             raise
+    connection.text_factory = forgiving
+    try:
+        return connection.execute(sql, values).fetchall()
+    finally:
+        connection.text_factory = str
+
+
+def pages(connection: sqlite3.Connection, form: Form, size: int) -> Iterator[list[Row]]:
+    """All rows of a table in the order of their keys."""
+    after: tuple[Any, ...] | None = None
+    while rows := rows_of(connection, *form.page(after, size)):
+        yield rows
+        after = form.key_of(rows[-1])
+
+
+def _code_all(connection: sqlite3.Connection, codes: Codes) -> None:
+    """Gives every row its code, whatever had become of it, and writes down of which key the codes are."""
+    for record in RECORDS:
+        form = form_of(record)
+        for rows in pages(connection, form, CODED_AT_ONCE):
+            connection.executemany(*form.coded(rows, codes))
+    connection.execute("DELETE FROM row_key")
+    connection.execute("INSERT INTO row_key VALUES (?)", (codes.fingerprint,))
+
+
+def _fingerprint(connection: sqlite3.Connection) -> bytes | None:
+    found = connection.execute("SELECT fingerprint FROM row_key").fetchone()
+    return found[0] if found else None
+
+
+def _in_transaction(connection: sqlite3.Connection, work: Callable[[], None]) -> None:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        work()
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def shred(path: Path) -> None:

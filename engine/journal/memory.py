@@ -6,12 +6,12 @@ It keeps rows as every store does, encoded, so that nobody's later change to a v
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from engine.journal.api import closed, proof
+from engine.journal.api import Audit, Changed, closed, nobody_told, proof
 from engine.journal.rows import Form, Row, RowError, form_of, refused
 from engine.records import (
     RECORDS,
@@ -45,6 +45,8 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._tables: dict[type[Any], dict[tuple[Any, ...], Row]] = {record: {} for record in RECORDS}
         self._closed = False
+        self.on_changed: Callable[[Changed], None] = nobody_told
+        self.key_was_lost = False
 
     async def commit(self, changes: Changes) -> Done | Conflict:
         if self._closed:
@@ -176,6 +178,11 @@ class MemoryJournal:
         table = self._tables[record]
         keys = sorted(key for key in table if after is None or key > after)
         return [cast(R, form_of(record).decode(table[key])) for key in keys[:limit]]
+
+    async def audit(self, record: type[Any], after: tuple[object, ...] | None, limit: int) -> Audit:
+        """Nobody else has this memory."""
+        keys = sorted(key for key in self._tables[record] if after is None or key > after)[:limit]
+        return Audit(len(keys), keys[-1] if keys else None, [])
 
     async def prove(self, now: datetime) -> None:
         await self.commit(proof(now))

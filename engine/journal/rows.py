@@ -2,25 +2,29 @@
 
 Times are whole microseconds since 1970 in UTC, JSON columns compact text, booleans 0 and 1. The SQL of each record
 type is written once, here, from its fields. Encoding refuses what could not be read back (a time without a zone, NaN,
-None where the record has no None) with RowError, before anything is written.
+None where the record has no None) with RowError, before anything is written. Each row ends with its code, which is made
+of cells exactly as the store gives them back.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import NoneType
 from typing import Any, NamedTuple, TypeAlias, get_args, get_type_hints
 
 from engine.journal.api import JournalError
+from engine.journal.codes import Codes
 from engine.records import Changes, Expect
 
-Cell: TypeAlias = str | int | float | None
+Cell: TypeAlias = str | int | float | bytes | None
 Row: TypeAlias = tuple[Cell, ...]
 Encode: TypeAlias = Callable[[Any], Cell]
 Decode: TypeAlias = Callable[[Any], Any]
 
+CODE = "row_code"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Escaped to ASCII, since a webhook may hold half a surrogate pair, which no store takes as text.
@@ -42,11 +46,10 @@ class Check(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A statement; where `expect` is given it must touch a row, or else that is broken."""
+    """A statement that puts or drops a row."""
 
     sql: str
     values: Row
-    expect: Expect | None
 
 
 def to_micros(when: datetime) -> int:
@@ -60,6 +63,16 @@ def from_micros(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
 
 
+class Rewrite(NamedTuple):
+    """New cells, by place, for a row that must be there and be as it was written, or else `expect` is broken."""
+
+    form: Form
+    key: tuple[Any, ...]
+    columns: tuple[str, ...]
+    cells: Row
+    expect: Expect
+
+
 class Form:
     """The table of one record type: its columns, its SQL, and how rows are written and read."""
 
@@ -67,24 +80,23 @@ class Form:
         self.record = record
         self.table: str = record.TABLE
         self.columns: tuple[str, ...] = record._fields
+        self.width = len(self.columns)
         self.key: tuple[str, ...] = record.KEY
         hints = get_type_hints(record)
         self.encoders: dict[str, Encode] = {c: _encoder(hints[c], c in record.JSON) for c in self.columns}
         places = ((i, self.encoders[c]) for i, c in enumerate(self.columns))
         self._encoders = tuple((i, encode) for i, encode in places if encode not in (_plain, _maybe))
         self._required = tuple(i for i, c in enumerate(self.columns) if self.encoders[c] is _plain)
+        self._kinds = tuple(_kind(hints[c], c in record.JSON) for c in self.columns)
+        self._kind_of = dict(zip(self.columns, self._kinds, strict=True))
+        self._shapes: set[tuple[type, ...]] = set()
         decoders = ((i, _decoder(hints[c], c in record.JSON)) for i, c in enumerate(self.columns))
         self._decoders = tuple((i, d) for i, d in decoders if d)
         self._make: Callable[[Iterable[Any]], Any] = record._make
         self.key_places = tuple(self.columns.index(c) for c in self.key)
         self.where = " AND ".join(f"{c} = ?" for c in self.key)
-        self.select = ", ".join(f"{self.table}.{c}" for c in self.columns)
+        self.select = ", ".join(f"{self.table}.{c}" for c in (*self.columns, CODE))
         self.get_sql = f"SELECT {self.select} FROM {self.table} WHERE {self.where}"
-        order = ", ".join(self.key)
-        beyond = f"WHERE ({order}) > ({', '.join('?' * len(self.key))}) "
-        pages = (f"SELECT {self.select} FROM {self.table} {where}ORDER BY {order} LIMIT ?" for where in ("", beyond))
-        self.first_page_sql, self.page_sql = pages
-        self.drop_sql = f"DELETE FROM {self.table} WHERE {self.where}"
         self.put_sql = self._put_sql()
         self._expect_sql: dict[tuple[str, ...], str] = {}
         self._update_sql: dict[tuple[str, ...], str] = {}
@@ -100,11 +112,13 @@ class Form:
             raise self._refusal(self.columns[at], error) from error
         if None in cells:
             self._require(cells)
+        if tuple(map(type, cells)) not in self._shapes:
+            cells = self._exact(cells)
         return tuple(cells)
 
-    def decode(self, cells: Sequence[Cell]) -> Any:
-        """The record that the cells hold."""
-        values: list[Any] = list(cells)
+    def decode(self, row: Sequence[Cell]) -> Any:
+        """The record that a row holds, with its code or without."""
+        values: list[Any] = list(row[: self.width])
         for at, decode in self._decoders:
             if values[at] is not None:
                 values[at] = decode(values[at])
@@ -115,10 +129,10 @@ class Form:
         cells: list[Cell] = []
         for column, value in values.items():
             try:
-                cells.append(self.encoders[column](value))
+                cells.append(_exact(self._kind_of[column], self.encoders[column](value)))
             except KeyError as error:
                 raise RowError(f"the table {self.table} has no column {column}") from error
-            except (TypeError, ValueError, RecursionError) as error:
+            except (TypeError, ValueError, OverflowError, RecursionError) as error:
                 raise self._refusal(column, error) from error
         return tuple(cells)
 
@@ -129,10 +143,68 @@ class Form:
         cells = self.encode_some(expect.values)
         return Check(self._expecting(tuple(expect.values)), (*expect.key, *cells), True, expect)
 
-    def update(self, key: tuple[Any, ...], values: Mapping[str, Any]) -> Write:
-        """The statement that changes some columns of a row that must be there."""
-        cells = self.encode_some(values)
-        return Write(self._updating(tuple(values)), (*cells, *key), Expect(self.record, key, {}))
+    def put(self, record: Any, codes: Codes) -> Write:
+        """The statement that writes a row whole."""
+        cells = self.encode(record)
+        return Write(self.put_sql, (*cells, codes.of[self.table](cells)))
+
+    def update(self, key: tuple[Any, ...], values: Mapping[str, Any]) -> Rewrite:
+        """What changes some columns of a row that must be there."""
+        return Rewrite(self, key, tuple(values), self.encode_some(values), Expect(self.record, key, {}))
+
+    def rewrite(self, row: Row, new: Rewrite, codes: Codes) -> Write:
+        """The statement that an update comes to, of the row as it stands."""
+        cells = list(row[: self.width])
+        for column, cell in zip(new.columns, new.cells, strict=True):
+            cells[self.columns.index(column)] = cell
+        code = codes.of[self.table](tuple(cells))
+        return Write(self._updating(new.columns), (*new.cells, code, *new.key))
+
+    def drop(self, key: tuple[Any, ...]) -> Write:
+        """The statement that removes a row."""
+        marks, values = _bound(key)
+        where = " AND ".join(f"{c} = {mark}" for c, mark in zip(self.key, marks, strict=True))
+        return Write(f"DELETE FROM {self.table} WHERE {where}", values)
+
+    def page(self, after: tuple[Any, ...] | None, limit: int) -> tuple[str, Row]:
+        """The query for rows in the order of their keys, those beyond `after`, and its values."""
+        order = ", ".join(self.key)
+        marks, values = _bound(after or ())
+        beyond = f"WHERE ({order}) > ({', '.join(marks)}) " if after else ""
+        return f"SELECT {self.select} FROM {self.table} {beyond}ORDER BY {order} LIMIT ?", (*values, limit)
+
+    def key_of(self, row: Row) -> tuple[Any, ...]:
+        """What identifies a row."""
+        return tuple(row[at] for at in self.key_places)
+
+    def coded(self, rows: Sequence[Row], codes: Codes) -> tuple[str, list[Row]]:
+        """The statement that gives rows their codes, and its values for each; what cannot be read gets none."""
+        cells = [row[: self.width] for row in rows if self._is_readable(row)]
+        return self._updating(()), [(codes.of[self.table](each), *self.key_of(each)) for each in cells]
+
+    def is_intact(self, row: Row, codes: Codes) -> bool:
+        """Whether a row is as it was written."""
+        return codes.of[self.table](row[: self.width]) == row[self.width]
+
+    def _exact(self, cells: list[Any]) -> list[Any]:
+        """The cells as the store gives them back; the types of those that need no change are remembered."""
+        at = 0
+        try:
+            for at, kind in enumerate(self._kinds):
+                if type(cells[at]) is not kind:
+                    cells[at] = _exact(kind, cells[at])
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self._refusal(self.columns[at], error) from error
+        self._shapes.add(tuple(map(type, cells)))
+        return cells
+
+    def _is_readable(self, row: Row) -> bool:
+        try:
+            self.decode(row)
+            "".join(cell for cell in row if isinstance(cell, str)).encode()
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return False
+        return True
 
     def _require(self, cells: Sequence[Cell]) -> None:
         for at in self._required:
@@ -141,10 +213,10 @@ class Form:
 
     def _put_sql(self) -> str:
         # Upsert, not REPLACE: the row keeps its place, so "in the order in which the rows were made" stays true.
-        rest = ", ".join(f"{c} = excluded.{c}" for c in self.columns if c not in self.key)
-        marks = ", ".join("?" * len(self.columns))
+        rest = ", ".join(f"{c} = excluded.{c}" for c in (*self.columns, CODE) if c not in self.key)
+        marks = ", ".join("?" * (self.width + 1))
         return (
-            f"INSERT INTO {self.table} ({', '.join(self.columns)}) VALUES ({marks}) "
+            f"INSERT INTO {self.table} ({', '.join((*self.columns, CODE))}) VALUES ({marks}) "
             f"ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {rest}"
         )
 
@@ -156,7 +228,7 @@ class Form:
 
     def _updating(self, columns: tuple[str, ...]) -> str:
         if columns not in self._update_sql:
-            sets = ", ".join(f"{c} = ?" for c in columns)
+            sets = ", ".join(f"{c} = ?" for c in (*columns, CODE))
             self._update_sql[columns] = f"UPDATE {self.table} SET {sets} WHERE {self.where}"
         return self._update_sql[columns]
 
@@ -180,14 +252,15 @@ def checks_of(changes: Changes) -> list[Check]:
     return [form_of(expect.record).check(expect) for expect in changes.expect]
 
 
-def writes_of(changes: Changes) -> list[Write]:
+def writes_of(changes: Changes, codes: Codes) -> list[Write | Rewrite]:
     """The statements that write the changes: updates, puts, drops; raises RowError."""
-    writes = [form_of(update.record).update(update.key, update.values) for update in changes.update]
+    writes: list[Write | Rewrite] = []
+    for update in changes.update:
+        writes.append(form_of(update.record).update(update.key, update.values))
     for record in changes.put:
-        form = form_of(type(record))
-        writes.append(Write(form.put_sql, form.encode(record), None))
+        writes.append(form_of(type(record)).put(record, codes))
     for drop in changes.drop:
-        writes.append(Write(form_of(drop.record).drop_sql, drop.key, None))
+        writes.append(form_of(drop.record).drop(drop.key))
     return writes
 
 
@@ -229,3 +302,42 @@ def _decoder(hint: Any, is_json: bool) -> Decode | None:
     if datetime in kinds:
         return from_micros
     return bool if bool in kinds else None
+
+
+def _kind(hint: Any, is_json: bool) -> type[Any]:
+    """The type in which SQLite gives back what such a column holds."""
+    kinds = set(get_args(hint)) or {hint}
+    if is_json:
+        return str
+    if kinds & {datetime, bool, int}:
+        return int
+    return float if float in kinds else str
+
+
+def _exact(kind: type[Any], cell: Any) -> Any:
+    """The cell as it comes back from a column of this type, so that its code is that of what is stored."""
+    if cell is None or type(cell) is kind:
+        return cell
+    if isinstance(cell, str) and kind is str:
+        return str.__str__(cell)
+    if isinstance(cell, int | float):
+        made = kind(cell)
+        if kind is str or made == cell:
+            return made
+    raise TypeError(f"{type(cell).__name__} is not {kind.__name__}")
+
+
+def _bound(key: tuple[Any, ...]) -> tuple[list[str], Row]:
+    """Marks and values by which a row is found whose key somebody has changed into what is no text."""
+    marks, values = ["?"] * len(key), list(key)
+    for at, cell in enumerate(key):
+        if isinstance(cell, str) and not cell.isascii():
+            with suppress(UnicodeEncodeError):
+                values[at] = cell.encode("utf-8", "surrogateescape")
+                marks[at] = "CAST(? AS TEXT)"
+    return marks, tuple(values)
+
+
+def forgiving(text: bytes) -> str:
+    """Text that is perhaps not UTF-8, because somebody has changed it; its code is wrong then."""
+    return text.decode("utf-8", "surrogateescape")

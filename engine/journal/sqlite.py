@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import closing
 from datetime import datetime
 from functools import cache
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from engine.journal import file
-from engine.journal.api import JournalError, closed, proof
+from engine.journal.api import Audit, Changed, JournalError, closed, nobody_told, proof
+from engine.journal.codes import Codes, codes_beside, codes_for, key_file
 from engine.journal.owner import Owner
-from engine.journal.rows import Form, form_of, from_micros, to_micros
+from engine.journal.rows import Form, Row, form_of, to_micros
 from engine.journal.writer import Writer
 from engine.records import (
     RECORDS,
@@ -49,7 +50,7 @@ LEAST_ROOM = 1024 * 1024
 
 
 class Query(NamedTuple):
-    """A named read of sql/queries.sql, its columns spelt out, and the form of the record it gives."""
+    """A named read of sql/queries.sql, its columns spelt out, and the form of the record it gives; none for counts."""
 
     sql: str
     form: Form | None
@@ -75,16 +76,14 @@ def _query(text: str, forms: dict[str, Form]) -> Query:
 class SqliteJournal:
     """The journal over a state file, owned (`open`) or only looked at (`look`)."""
 
-    def __init__(
-        self,
-        reader: sqlite3.Connection,
-        owned: tuple[Owner, sqlite3.Connection] | None = None,
-        path: Path | None = None,
-    ) -> None:
+    def __init__(self, reader: sqlite3.Connection, codes: Codes | None, path: Path | None = None) -> None:
         self._reader: sqlite3.Connection | None = reader
-        self._owned = owned
+        self._codes = codes
         self._path = path
-        self._writer = Writer(owned[1]) if owned else None
+        self._owned: tuple[Owner, sqlite3.Connection] | None = None
+        self._writer: Writer | None = None
+        self.on_changed: Callable[[Changed], None] = nobody_told
+        self.key_was_lost = False
 
     @classmethod
     def open(cls, path: Path, *, owner: str) -> Self:
@@ -99,11 +98,22 @@ class SqliteJournal:
         except OSError as error:
             raise JournalError("cannot-open", f"The state {path} cannot be opened: {error.strerror}.") from error
         try:
-            connection = file.bring_up_to_date(path)
-            return cls(file.connect(path, read_only=True), (holder, connection), path)
-        except (sqlite3.Error, JournalError) as error:
+            file.roll_back(path)
+            file.version(path)
+            codes = codes_for(path)
+            was_lost = file.has_other_key(path, codes)
+            connection = file.bring_up_to_date(path, codes)
+            journal = cls(file.connect(path, read_only=True), codes, path)
+        except (sqlite3.Error, JournalError, OSError) as error:
             holder.release()
-            raise error if isinstance(error, JournalError) else file.fault(error) from error
+            raise _fault(path, error) from error
+        journal._own(holder, connection, codes)
+        journal.key_was_lost = was_lost
+        return journal
+
+    def _own(self, holder: Owner, connection: sqlite3.Connection, codes: Codes) -> None:
+        self._owned = holder, connection
+        self._writer = Writer(connection, codes, self._tell)
 
     @classmethod
     def look(cls, path: Path) -> Self:
@@ -111,7 +121,9 @@ class SqliteJournal:
         _must_exist(path)
         try:
             _must_be_up_to_date(path)
-            return cls(file.connect(path, read_only=True))
+            journal = cls(file.connect(path, read_only=True), codes_known_to(path))
+            journal.key_was_lost = journal._codes is None
+            return journal
         except sqlite3.Error as error:
             raise file.fault(error) from error
 
@@ -122,17 +134,17 @@ class SqliteJournal:
 
     async def get(self, record: type[R], key: tuple[object, ...]) -> R | None:
         form = form_of(record)
-        found = self._read(form.get_sql, key)
+        found = self._intact(form, self._read(form.get_sql, key))
         return form.decode(found[0]) if found else None
 
     async def new_events(self, limit: int) -> list[EventRecord]:
         return self._list("new_events", limit=limit)
 
     async def open_counts(self) -> dict[str, int]:
-        return dict(self._read(queries()["open_counts"].sql))
+        return dict(self._counted("open_counts"))
 
     async def queued_lanes(self) -> set[tuple[str, str]]:
-        return {(rule, key) for rule, key in self._read(queries()["queued_lanes"].sql)}
+        return {(rule, key) for rule, key in self._counted("queued_lanes")}
 
     async def open_runs(
         self, rule: str | None = None, key: str | None = None, limit: int | None = None
@@ -151,8 +163,8 @@ class SqliteJournal:
         return self._list("due_before", at=to_micros(when), limit=limit)
 
     async def next_due(self) -> datetime | None:
-        earliest = self._read(queries()["next_due"].sql)[0][0]
-        return None if earliest is None else from_micros(earliest)
+        earliest: list[DueRecord] = self._list("next_due", limit=1)
+        return earliest[0].at if earliest else None
 
     async def dues(self, prefix: str) -> list[DueRecord]:
         return self._list("dues", first=prefix, beyond=prefix + "\U0010ffff")
@@ -214,8 +226,17 @@ class SqliteJournal:
 
     async def page(self, record: type[R], after: tuple[object, ...] | None, limit: int) -> list[R]:
         form = form_of(record)
-        sql, values = (form.first_page_sql, ()) if after is None else (form.page_sql, after)
-        return [form.decode(row) for row in self._read(sql, (*values, limit))]
+        while rows := self._read(*form.page(after, limit)):
+            if found := self._intact(form, rows):
+                return [form.decode(row) for row in found]
+            after = form.key_of(rows[-1])
+        return []
+
+    async def audit(self, record: type[Any], after: tuple[object, ...] | None, limit: int) -> Audit:
+        form = form_of(record)
+        rows = self._read(*form.page(after, limit))
+        changed = [self._changed(form, row) for row in rows if self._codes and not form.is_intact(row, self._codes)]
+        return Audit(len(rows), form.key_of(rows[-1]) if rows else None, changed)
 
     async def prove(self, now: datetime) -> None:
         # The log is written over and over: it takes a commit for a while after the disk has become full.
@@ -243,27 +264,61 @@ class SqliteJournal:
             connection.close()
             holder.release()
 
-    def _read(self, sql: str, values: Any = ()) -> list[Any]:
+    def _read(self, sql: str, values: Any = ()) -> list[Row]:
         if self._reader is None:
             raise closed()
         try:
-            return self._reader.execute(sql, values).fetchall()
+            return file.rows_of(self._reader, sql, values)
         except sqlite3.Error as error:
             raise file.fault(error) from error
 
-    def _list(self, name: str, **values: object) -> list[Any]:
-        sql, form = queries()[name]
+    def _intact(self, form: Form, rows: list[Row]) -> list[Row]:
+        """Those that are as they were written; the others are told of."""
+        codes = self._codes
+        if codes is None:
+            return rows
+        width, code_of = form.width, codes.of[form.table]
+        found = [row for row in rows if code_of(row[:width]) == row[width]]
+        if len(found) < len(rows):
+            for row in rows:
+                if not form.is_intact(row, codes):
+                    self._tell(self._changed(form, row))
+        return found
+
+    def _changed(self, form: Form, row: Row) -> Changed:
+        return Changed(form.record, form.key_of(row), row[: form.width])
+
+    def _tell(self, changed: Changed) -> None:
+        self.on_changed(changed)
+
+    def _found(self, sql: str, form: Form, values: dict[str, Any]) -> list[Row]:
+        """Rows as they were written, up to the limit: changed ones do not stand in the way of those behind them."""
         rows = self._read(sql, values)
-        return [form.decode(row) for row in rows] if form else rows
+        found = self._intact(form, rows)
+        most = reach = values.get("limit", -1)
+        while len(found) < len(rows) == reach and len(found) < most:
+            reach *= 2
+            rows = self._read(sql, {**values, "limit": reach})
+            found = self._intact(form, rows)
+        return found[:most] if reach > most else found
+
+    def _list(self, name: str, **values: Any) -> list[Any]:
+        sql, form = queries()[name]
+        assert form is not None
+        return [form.decode(row) for row in self._found(sql, form, values)]
+
+    def _counted(self, name: str) -> list[Any]:
+        """What is counted over rows has no code, and takes them as they stand."""
+        return self._read(queries()[name].sql)
 
     def _merged(self, name: str, states: Collection[str], limit: int, *, newest_first: bool = False) -> list[Any]:
         sql, form = queries()[name]
-        rows: list[Any] = []
-        for state in dict.fromkeys(states):
-            rows += self._read(sql, {"state": state, "limit": limit})
-        rows.sort(key=itemgetter(0), reverse=newest_first)
         assert form is not None
-        return [form.decode(row[1:]) for row in rows[:limit]]
+        rows: list[Row] = []
+        for state in dict.fromkeys(states):
+            rows += self._found(sql, form, {"state": state, "limit": limit})
+        rows.sort(key=itemgetter(-1), reverse=newest_first)
+        return [form.decode(row) for row in rows[:limit]]
 
 
 async def leave_command(path: Path, record: CommandRecord, instead_of: str = "") -> None:
@@ -281,17 +336,32 @@ def _leave(path: Path, record: CommandRecord, instead_of: str) -> None:
     try:
         file.create(path)
         if file.version(path) == 0:
-            file.bring_up_to_date(path).close()
+            file.bring_up_to_date(path, codes_for(path)).close()
         _must_be_up_to_date(path)
+        codes = codes_known_to(path)
+        if codes is None:
+            raise JournalError("row-key-lost", f"The key of the rows, {key_file(path)}, is missing or is another one.")
         with closing(file.connect(path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(form.drop_sql, (instead_of,))
-            connection.execute(form.put_sql, form.encode(record))
+            connection.execute(*form.drop((instead_of,)))
+            connection.execute(*form.put(record, codes))
             connection.execute("COMMIT")
     except OSError as error:
         raise JournalError("cannot-open", f"{path} cannot be written: {error.strerror}.") from error
     except sqlite3.Error as error:
         raise file.fault(error) from error
+
+
+def codes_known_to(path: Path) -> Codes | None:
+    """The codes of the rows of a state; None where their key is not beside it, and rows are taken as they are."""
+    codes = codes_beside(path)
+    return None if codes is None or file.has_other_key(path, codes) else codes
+
+
+def _fault(path: Path, error: Exception) -> JournalError:
+    if isinstance(error, OSError):
+        return JournalError("cannot-open", f"The state {path} cannot be opened: {error.strerror}.")
+    return file.fault(error) if isinstance(error, sqlite3.Error) else cast(JournalError, error)
 
 
 def _must_be_up_to_date(path: Path) -> None:

@@ -12,13 +12,15 @@ import sqlite3
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple, TypeAlias
 
-from engine.journal.api import JournalError, closed
-from engine.journal.file import PATIENCE, fault
-from engine.journal.rows import Check, RowError, Write, checks_of, refused, writes_of
+from engine.journal.api import Changed, JournalError, closed
+from engine.journal.codes import Codes
+from engine.journal.file import PATIENCE, fault, rows_of
+from engine.journal.rows import Check, Rewrite, RowError, Write, checks_of, refused, writes_of
 from engine.records import Changes, Conflict, Done, Expect
 
 Answer: TypeAlias = Done | Conflict | JournalError
@@ -47,7 +49,7 @@ class Caller(NamedTuple):
     """One `commit` that waits, its statements ready to run."""
 
     checks: list[Check]
-    writes: list[Write]
+    writes: list[Write | Rewrite]
     future: asyncio.Future[Done | Conflict]
 
 
@@ -62,10 +64,12 @@ class Order(NamedTuple):
 class Writer:
     """The one who writes over a connection; belongs to one event loop."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, codes: Codes, tell: Callable[[Changed], None]) -> None:
         sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         connection.execute("PRAGMA busy_timeout = 0")  # on a foreign lock the loop goes on, see _begin
         self._connection = connection
+        self._codes = codes
+        self._tell = tell
         self._execute = connection.cursor().execute
         self._waiting: deque[Caller] = deque()
         self._tries = 0
@@ -81,7 +85,7 @@ class Writer:
         if self._closed:
             raise closed()
         try:
-            checks, writes = checks_of(changes), writes_of(changes)
+            checks, writes = checks_of(changes), writes_of(changes, self._codes)
         except RowError as error:
             raise refused(error) from error
         loop = asyncio.get_running_loop()
@@ -142,7 +146,7 @@ class Writer:
             return refused(error)
         return Conflict(broken) if broken else _DONE
 
-    def _run_in_savepoint(self, writes: list[Write]) -> Expect | None:
+    def _run_in_savepoint(self, writes: list[Write | Rewrite]) -> Expect | None:
         self._execute("SAVEPOINT caller")
         try:
             broken = self._run(writes)
@@ -155,11 +159,27 @@ class Writer:
         self._execute("RELEASE caller")
         return broken
 
-    def _run(self, writes: list[Write]) -> Expect | None:
-        for sql, values, expect in writes:
-            touched = self._execute(sql, values).rowcount
-            if expect is not None and touched == 0:
-                return expect
+    def _run(self, writes: list[Write | Rewrite]) -> Expect | None:
+        for write in writes:
+            if isinstance(write, Rewrite):
+                found = self._rewritten(write)
+                if found is None:
+                    return write.expect
+                self._execute(found.sql, found.values)
+            else:
+                self._execute(write.sql, write.values)
+        return None
+
+    def _rewritten(self, new: Rewrite) -> Write | None:
+        """The update with its new code; None where the row is not there, or is not as it was written.
+
+        Else a code of our own would stand by what somebody else has made of the row.
+        """
+        form = new.form
+        for row in rows_of(self._connection, form.get_sql, new.key):
+            if form.is_intact(row, self._codes):
+                return form.rewrite(row, new, self._codes)
+            self._tell(Changed(form.record, form.key_of(row), row))
         return None
 
     def _work(self) -> None:

@@ -239,7 +239,14 @@ async def test_every_file_beside_the_state_is_its_owners_alone(place: Place) -> 
             modes = {found.name: found.stat().st_mode & 0o777 for found in (place.folder / "state").iterdir()}
     finally:
         os.umask(old)
-    assert set(modes) == {"journal.db", "journal.db-shm", "journal.db-wal", "journal.db.lock", "webhook.key"}
+    assert set(modes) == {
+        "journal.db",
+        "journal.db-shm",
+        "journal.db-wal",
+        "journal.db.key",
+        "journal.db.lock",
+        "webhook.key",
+    }
     assert set(modes.values()) == {0o600}
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 from base64 import b64encode
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from engine.records import (
     RunRecord,
     SeenRecord,
 )
+from engine.scrub import audits
 from engine.testing import CountedIds
 from tests.engine.journal.records import NOON, due, effect, event, run, step
 from tests.house import FailingJournal, House, Outside, acting, programs, rule
@@ -283,3 +286,36 @@ async def test_interrupted_at_any_moment_it_is_finished_by_running_it_again(
     assert any("Ben" in row for row in rows)
     assert not [row for row in rows if NAME in row or ADDRESS in row or DIGITS.decode() in row]
     assert not any(await forgetting(journal).run())
+
+
+async def test_a_row_that_somebody_changed_goes_where_it_holds_the_number(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = SqliteJournal.open(path, owner="test")
+    told = event("e1")._replace(data={"to": PHONE})
+    await keep(journal, told, told._replace(id="e2", data={}))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE event SET rule = 'another'")
+        other.commit()
+    done = await forgetting(journal).run()
+    assert done.erased == {"event": 1}
+    assert [each.key async for audit in audits(journal) for each in audit.changed] == [("e2",)]
+    await journal.close()
+    assert DIGITS not in b"".join(found.read_bytes() for found in tmp_path.iterdir())
+
+
+async def test_what_hangs_from_a_row_that_somebody_changed_goes_with_it_whether_changed_or_not(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = SqliteJournal.open(path, owner="test")
+    lines = [step("r1", n)._replace(detail={"name": NAME}) for n in (1, 2)]
+    await keep(
+        journal, run("r1")._replace(body={"phone": PHONE}), *lines, step("r2", 1)._replace(detail={"name": "Ben"})
+    )
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE run SET outcome = 'finished'")
+        other.execute("UPDATE step SET result = 'lost' WHERE seq = 2 OR run = 'r2'")
+        other.commit()
+    await forgetting(journal).run()
+    assert [(row.seq, row.detail) for row in await journal.steps("r1")] == [(1, {"forgotten": True})]
+    assert [each.key async for audit in audits(journal) for each in audit.changed] == [("r2", 1)]
+    await journal.close()
+    assert NAME.encode() not in b"".join(found.read_bytes() for found in tmp_path.iterdir())

@@ -146,7 +146,7 @@ async def test_a_finished_job_is_told_to_all_and_not_asked_for_again(journal: Jo
     await house.advance(300)
     assert sorted(await reasons(house)) == ["40 of 43", "j1 40"]
     assert jobs.asked() == {"j1": 2}
-    assert house.alarm.times.keys() == {"prune"}
+    assert house.alarm.times.keys() == {"prune", "scrub"}
 
 
 async def test_a_job_that_is_gone_is_a_problem_and_not_asked_for_again() -> None:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
+from engine.journal.codes import key_file
 from engine.journal.sqlite import SqliteJournal
 from engine.records import Changes, Conflict, Done
 from tests.promises.peril import SYNC, PerilousJournal, Power, off
@@ -57,6 +58,7 @@ class PerilousDisk(PerilousJournal):
         """Copies the files as the death leaves them."""
         following = self._path(self._lives + 1)
         following.parent.mkdir(parents=True)
+        key_file(following).write_bytes(key_file(self._path()).read_bytes())
         log = self._log().read_bytes()
         kept = len(self._synced) if log.startswith(self._synced) else len(log)
         following.write_bytes(self._path().read_bytes())

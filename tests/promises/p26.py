@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 from engine.journal import file
+from engine.journal.codes import codes_for
 from engine.journal.file import Migration
 from engine.journal.rows import EPOCH, form_of
 from engine.records import SeenRecord
@@ -42,6 +43,7 @@ UPGRADE = """
 import sys
 from pathlib import Path
 from engine.journal import file
+from engine.journal.codes import codes_for
 from tests.promises.p26 import STEPS
 connection = file.connect(Path(sys.argv[1]))
 print("begins", flush=True)
@@ -77,10 +79,10 @@ def run(long: bool, *, defended: bool = True) -> Figure:
 
 def _make(path: Path) -> None:
     """A state of the newest version with rows in it."""
-    form = form_of(SeenRecord)
-    rows = [form.encode(SeenRecord("s", f"{number:06}", EPOCH)) for number in range(ROWS)]
     file.create(path)
-    with closing(file.bring_up_to_date(path)) as connection:
+    codes, form = codes_for(path), form_of(SeenRecord)
+    rows = [form.put(SeenRecord("s", f"{number:06}", EPOCH), codes).values for number in range(ROWS)]
+    with closing(file.bring_up_to_date(path, codes)) as connection:
         connection.execute("BEGIN")
         connection.executemany(form.put_sql, rows)
         connection.execute("COMMIT")

@@ -1,5 +1,5 @@
 -- The journal's named reads. `event.*` stands for the columns of that record, in the order of its fields: they are
--- spelt out when this file is loaded, so a column added by a later migration changes nothing here.
+-- spelt out when this file is loaded, so a column added by a later migration changes nothing here. Its code follows them.
 
 -- name: new_events
 -- What intake takes up next; the partial index holds only these rows.
@@ -37,7 +37,7 @@ SELECT due.* FROM due WHERE at <= :at ORDER BY at, rowid LIMIT :limit;
 
 -- name: next_due
 -- When to wake up.
-SELECT min(at) FROM due;
+SELECT due.* FROM due ORDER BY at, rowid LIMIT :limit;
 
 -- name: dues
 -- What waits for one rule, run or trigger: keys begin with its name.
@@ -45,11 +45,11 @@ SELECT due.* FROM due WHERE key >= :first AND key < :beyond ORDER BY rowid;
 
 -- name: effects_in_state
 -- What the senders take up; asked once per state and merged by rowid, so that the index gives the order.
-SELECT effect.rowid, effect.* FROM effect WHERE state = :state ORDER BY rowid LIMIT :limit;
+SELECT effect.*, effect.rowid FROM effect WHERE state = :state ORDER BY rowid LIMIT :limit;
 
 -- name: newest_effects_in_state
 -- The same for people, who read the newest first.
-SELECT effect.rowid, effect.* FROM effect WHERE state = :state ORDER BY rowid DESC LIMIT :limit;
+SELECT effect.*, effect.rowid FROM effect WHERE state = :state ORDER BY rowid DESC LIMIT :limit;
 
 -- name: newest_effects
 -- All sends, for people.

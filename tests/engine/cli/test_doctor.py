@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
 from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +18,7 @@ from engine.plugin import Connection, Finding, Tools
 from engine.records import EntityRecord, ProblemRecord
 from engine.registry import Registry
 from tests.engine.cli.home import HOOK, Home, said, told
-from tests.engine.journal.records import NOON
+from tests.engine.journal.records import NOON, event
 
 
 class Harbour(Connection):
@@ -207,3 +208,21 @@ def test_a_key_that_cannot_be_made_is_not_well(home: Home) -> None:
 def test_broken_settings_exit_2(home: Home, tmp_path: Path) -> None:
     home.settings("sending: [\n")
     assert said("doctor").exit_code == 2
+
+
+def test_rows_that_somebody_changed_are_named_and_a_missing_key_is_said(home: Home) -> None:
+    home.keep(*(event(f"e{n}") for n in range(9)))
+    assert "✓ Rows            9 rows, each as it was written" in told("doctor")
+    state = home.folder / "state" / "journal.db"
+    with closing(sqlite3.connect(state)) as other:
+        other.execute("UPDATE event SET data = '{}' WHERE id < 'e6'")
+        other.commit()
+    result = said("doctor")
+    assert result.exit_code == 1
+    named = "event/e0, event/e1, event/e2, event/e3, event/e4, ..."
+    assert f"✗ Rows            6 of 9 rows changed outside rulewheel: {named}\n" in result.output
+    assert "→ put back what was changed" in result.output
+    state.with_name("journal.db.key").unlink()
+    result = said("doctor")
+    assert result.exit_code == 1
+    assert "✗ Rows            the key of their codes is not beside the state" in result.output

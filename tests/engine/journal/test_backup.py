@@ -10,7 +10,7 @@ import pytest
 
 from engine.journal import file
 from engine.journal.api import JournalError
-from engine.journal.backup import SHOWN, Restored, back_up, restore
+from engine.journal.backup import SHOWN, Backup, Restored, back_up, restore
 from engine.journal.owner import Owner
 from engine.journal.sqlite import SqliteJournal
 from engine.records import Changes, DueRecord, EntityRecord, MemoryRecord
@@ -51,7 +51,8 @@ async def test_a_backup_made_while_others_write_is_one_moment_in_one_file_of_its
     await journal.close()
     assert size == target.stat().st_size
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert sorted(found.name for found in state.parent.iterdir()) == ["copy.db", "journal.db", "journal.db.lock"]
+    left = {found.name for found in state.parent.iterdir()}
+    assert left == {"copy.db", "journal.db", "journal.db.key", "journal.db.lock"}
     copy = sqlite3.connect(target)
     events, runs = (copy.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("event", "run"))
     assert events == runs
@@ -146,7 +147,7 @@ async def test_what_is_no_state_of_ours_is_not_backed_up(state: Path, pragma: st
 async def test_a_bare_copy_of_a_state_can_be_restored_too(state: Path, tmp_path: Path) -> None:
     await filled(state)
     found = restored(state, tmp_path / "other" / "journal.db")
-    assert found.backup == (None, None)
+    assert found.backup == Backup(None, None)
     assert found.repeats.runs.total == 1
 
 
