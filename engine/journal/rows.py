@@ -99,6 +99,7 @@ class Form:
         self.get_sql = f"SELECT {self.select} FROM {self.table} WHERE {self.where}"
         self.put_sql = self._put_sql()
         self._expect_sql: dict[tuple[str, ...], str] = {}
+        self._places: dict[tuple[str, ...], tuple[int, ...]] = {}
         self._update_sql: dict[tuple[str, ...], str] = {}
 
     def encode(self, record: Any) -> Row:
@@ -129,7 +130,9 @@ class Form:
         cells: list[Cell] = []
         for column, value in values.items():
             try:
-                cells.append(_exact(self._kind_of[column], self.encoders[column](value)))
+                cell = self.encoders[column](value)
+                kind = self._kind_of[column]
+                cells.append(cell if type(cell) is kind else _exact(kind, cell))
             except KeyError as error:
                 raise RowError(f"the table {self.table} has no column {column}") from error
             except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -155,8 +158,8 @@ class Form:
     def rewrite(self, row: Row, new: Rewrite, codes: Codes) -> Write:
         """The statement that an update comes to, of the row as it stands."""
         cells = list(row[: self.width])
-        for column, cell in zip(new.columns, new.cells, strict=True):
-            cells[self.columns.index(column)] = cell
+        for at, cell in zip(self._places_of(new.columns), new.cells, strict=True):
+            cells[at] = cell
         code = codes.of[self.table](tuple(cells))
         return Write(self._updating(new.columns), (*new.cells, code, *new.key))
 
@@ -219,6 +222,11 @@ class Form:
             f"INSERT INTO {self.table} ({', '.join((*self.columns, CODE))}) VALUES ({marks}) "
             f"ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {rest}"
         )
+
+    def _places_of(self, columns: tuple[str, ...]) -> tuple[int, ...]:
+        if columns not in self._places:
+            self._places[columns] = tuple(self.columns.index(column) for column in columns)
+        return self._places[columns]
 
     def _expecting(self, columns: tuple[str, ...]) -> str:
         if columns not in self._expect_sql:

@@ -179,7 +179,7 @@ class Writer:
         for row in rows_of(self._connection, form.get_sql, new.key):
             if form.is_intact(row, self._codes):
                 return form.rewrite(row, new, self._codes)
-            self._tell(Changed(form.record, form.key_of(row), row))
+            self._tell(Changed(form.record, form.key_of(row), row[: form.width]))
         return None
 
     def _work(self) -> None:

@@ -163,6 +163,20 @@ async def test_a_lost_key_is_told_until_the_next_start_and_nothing_is_refused(ho
     await home.journal.close()
 
 
+async def test_who_moves_the_key_away_takes_changed_rows_as_they_stand_but_not_those_that_cannot_be_read(
+    home: Home,
+) -> None:
+    await home.keep(*(effect(f"o{n}")._replace(connection="outside") for n in range(2)))
+    home.tamper("UPDATE effect SET recipient = 'y' WHERE op_id = 'o0'")
+    home.tamper("UPDATE effect SET body = '{' WHERE op_id = 'o1'")
+    key_file(home.path).unlink()
+    await home.again()
+    await home.house.start()
+    assert sends(home) == ["o0"]
+    assert set(await home.open_problems()) == {"row-key-lost", "row-changed/effect/o1"}
+    await home.journal.close()
+
+
 async def test_a_read_tells_at_once_and_a_row_is_one_problem(home: Home) -> None:
     await home.house.start()
     await home.keep(run("r1"))

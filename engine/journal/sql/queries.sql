@@ -67,7 +67,8 @@ WHERE recipient = :recipient AND recipient != '' AND created >= :since ORDER BY 
 -- name: send_with_id
 -- The send that the other side knows by this id; asked when it says that one failed, and names nothing else.
 SELECT effect.* FROM effect
-WHERE state = 'accepted' AND connection = :connection AND json_extract(answer, '$.id') = :id ORDER BY rowid DESC LIMIT 1;
+WHERE state = 'accepted' AND connection = :connection
+AND CASE WHEN json_valid(answer) THEN json_extract(answer, '$.id') END = :id ORDER BY rowid DESC LIMIT 1;
 
 -- name: capped_effects
 -- What counts against its rule's max_sends, read once at the start; the condition is that of the partial index.

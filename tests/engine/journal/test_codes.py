@@ -194,6 +194,14 @@ async def test_changed_rows_do_not_stand_in_the_way_of_those_behind_them(path: P
     assert await journal.next_due() == due("d8", 8).at
 
 
+async def test_a_search_goes_past_an_answer_that_somebody_made_unreadable(path: Path, journal: SqliteJournal) -> None:
+    answered = [effect(f"o{n}", "accepted")._replace(answer={"id": f"wamid.{n}"}) for n in range(3)]
+    await journal.commit(Changes(put=answered))
+    tampered(path, "UPDATE effect SET answer = '{\"id' WHERE op_id = 'o2'")
+    assert await journal.send_with_id("chakra", "wamid.1") == answered[1]
+    assert await journal.send_with_id("chakra", "wamid.2") is None
+
+
 async def test_an_update_gives_no_code_to_what_somebody_else_made_of_a_row(path: Path, journal: SqliteJournal) -> None:
     await journal.commit(Changes(put=[effect("o1"), effect("o2")]))
     tampered(path, "UPDATE effect SET recipient = 'y' WHERE op_id = 'o1'")
