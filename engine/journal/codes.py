@@ -78,8 +78,17 @@ def put_key(state: Path, key: bytes) -> None:
             path.rename(path.with_name(f"{path.name}.before-{secrets.token_hex(4)}"))
         with suppress(FileExistsError):  # of two that make one at once the first wins
             os.link(draft, path)
+        _synced(path.parent)
     finally:
         draft.unlink()
+
+
+def _synced(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _for_its_owner(path: str, flags: int) -> int:
