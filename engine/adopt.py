@@ -29,11 +29,13 @@ def adoption(
     dues: Iterable[DueRecord],
     view: Snapshot,
     off: Collection[str] = (),
+    unknown: Collection[str] = (),
 ) -> Changes:
     """What must be written before these programs can be attached.
 
     `rules` are the rules so far, `known` the triggers that listened before, `dues` the holds and schedules on disk,
-    `off` the rules that somebody has switched off.
+    `off` the rules that somebody has switched off, `unknown` those of them whose row is not to be written: it was
+    changed, and may be put back.
     """
     watched = watched_by(listening(programs, off).values(), view)
     changes = Changes()
@@ -43,7 +45,7 @@ def adoption(
             changes.put.append(_kept(program, view))
         last = before.last_triggered if before else None
         record = RuleRecord(program.rule, program.hash, program.file, program.rule not in off, last)
-        changes.put += [record] if record != before else []
+        changes.put += [record] if record != before and program.rule not in unknown else []
     wanted = contents_of((program.rule, program.body) for program in programs.values() if program.rule not in off)
     same = {place for place, content in wanted.items() if known.get(place) == content}
     others = (key for key in matcher.remembered() if not key[0].startswith(WAITS))

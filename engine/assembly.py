@@ -115,6 +115,7 @@ class Engine:
         self.programs: dict[str, Program] = {}
         self._adopting = asyncio.Lock()
         self._running_out: set[str] = set()  # rules that are off, whose runs may end by themselves
+        self._are_unknown: set[str] = set()
         wakes = Wakes()
         self.wakes = wakes
         journal, clock, ids, log = ports.journal, ports.clock, ports.ids, ports.log
@@ -124,6 +125,7 @@ class Engine:
         self.states.of_rules, self.states.rules = self.standing.state, self.standing.entities
         self.matcher = Matcher()
         self.notices = Notices(journal, clock, log)
+        self.scrub = Scrub(journal, clock, self.notices, ports.alarm)
         self._kept = Programs(journal, ports.rebuild, self.notices)
         gate = self.gate = Gate(ports.places, ports.zone)
         means = Means(ports.actions, ports.triggers, self._outward, self._callable)
@@ -143,6 +145,7 @@ class Engine:
             wakes.effects,
             self.standing,
             gate,
+            self.scrub.has_met,
             log,
         )
         self.outages = Outages(journal, ports.connections, clock, ports.alarm, self.notices)
@@ -201,7 +204,6 @@ class Engine:
         drift = Drift(clock, ports.elapsed, ports.connections, self.notices)
         drift.on_set = self._clock_set
         self._lookout = Lookout(journal, clock, self.notices, self.pulse, (drift.look, self.silence.look))
-        self.scrub = Scrub(journal, clock, self.notices, ports.alarm)
         self._join()
 
     def _join(self) -> None:
@@ -261,23 +263,23 @@ class Engine:
             return
         async with self._adopting:
             self._running_out = self._running_out - {rule} if stops else self._running_out | {rule}
-            off = {record.rule for record in await self.ports.journal.rules() if not record.enabled}
-            if (self.programs[rule].rule in off) is on:
-                await self._adopt(self.programs, off ^ {rule})
+            known = {record.rule: record.enabled for record in await self.ports.journal.rules()}
+            if known.get(self.programs[rule].rule) is not on:
+                await self._adopt(self.programs, {rule: on})
 
-    async def _adopt(self, programs: Mapping[str, Program], switched_off: Collection[str] | None = None) -> None:
-        journal = self.ports.journal
+    async def _adopt(self, programs: Mapping[str, Program], switched: Mapping[str, bool] | None = None) -> None:
+        journal, switched = self.ports.journal, switched or {}
         records = {record.rule: record for record in await journal.rules()}
         known = await self._contents_before([record for record in records.values() if record.enabled])
-        off = switched_off
-        if off is None:
-            off = {record.rule for record in records.values() if not record.enabled}
+        switchable = (rule for rule, each in programs.items() if each.declares is None and not is_script(rule))
+        unknown = self._unknown(set(switchable) - records.keys() - switched.keys())
+        is_on = {record.rule: record.enabled for record in records.values()} | dict.fromkeys(unknown, False)
+        off = {rule for rule, on in {**is_on, **switched}.items() if not on}
         await self.declarations.adopt(programs, records)
         dues = [*await journal.dues("hold/"), *await journal.dues("schedule/")]
         view = self.intake.view()
-        changes = adoption(self.matcher, programs, records, known, dues, view, off)
-        switched = self.standing.switched(off, view.now)
-        facts = [heard(moved(*each, view.now), view.frozen()) for each in switched]
+        changes = adoption(self.matcher, programs, records, known, dues, view, off, unknown)
+        facts = [heard(moved(*each, view.now), view.frozen()) for each in self.standing.switched(off, view.now)]
         reactions = self.reactions.joined(facts, changes, view)
         try:
             await journal.commit(changes)
@@ -289,10 +291,18 @@ class Engine:
         await self.declarations.work_out()
         self._running_out &= set(off)
         at_work = {rule for rule, program in programs.items() if rule not in off and not is_off(program.body)}
-        at_work |= self._running_out
+        at_work |= self._running_out | unknown
         await self.executor.cancel_all_but(at_work, "the rule was removed or switched off")
         self.due.wake.say()
         self.polls.wake.say()
+
+    def _unknown(self, rules: Iterable[str]) -> set[str]:
+        """Rules whose row somebody else has changed: they are off until it is put back, or somebody switches them."""
+        found = {rule for rule in rules if self.scrub.has_met(RuleRecord, (rule,))}
+        for rule in found - self._are_unknown:
+            self.ports.log.warning("a rule is off: its row in the state was changed", rule=rule)
+        self._are_unknown = found
+        return found
 
     def _take_over(self, programs: Mapping[str, Program], off: Collection[str], changes: Changes) -> None:
         self.programs = dict(programs)
@@ -535,8 +545,10 @@ class Engine:
         limits = connection.limits(request) if connection is not None and request.changes_world else ()
         return replace(request, limits=(*request.limits, *limits)) if limits else request
 
-    def _look_again(self) -> None:
+    async def _look_again(self) -> None:
         """Rows that nobody saw are there again."""
+        if self._are_unknown:
+            await self.adopt(self.programs)
         for _, wake, _ in self._parts():
             if wake is not self.scrub.wake:
                 wake.sweep()

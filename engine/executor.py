@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from engine.clock import Clock
 from engine.journal.api import Journal, JournalError
@@ -67,6 +68,7 @@ class Executor:
         effects: Wake[EffectRecord],
         standing: Standing,
         gate: Gate,
+        is_changed: Callable[[type[Any], tuple[Any, ...]], bool],
         log: Log,
     ) -> None:
         self._journal = journal
@@ -81,6 +83,7 @@ class Executor:
         self._effects = effects
         self._standing = standing
         self._gate = gate
+        self._is_changed = is_changed
         self._log = log
         self._hot: dict[str, RunRecord] = {}
         self._spoilt: dict[str, str] = {}
@@ -92,6 +95,10 @@ class Executor:
         self._resting: dict[str, DueRecord] = {}
         self._ran_now: set[str] = set()
         self._queued: set[Lane] | None = None
+        self._held: dict[str, str] = {}
+        """Messages for runs whose row somebody else has changed, with the run of each."""
+        self._rowless: set[str] = set()
+        """Rules that have no row by which it could be kept when they last ran."""
 
     async def work(self) -> bool:
         """Does what there is to do now; false when there was nothing."""
@@ -99,11 +106,11 @@ class Executor:
         events, sweep_events = self._events.take()
         try:
             if sweep_inbox:
-                messages = await self._journal.inbox(BATCH)
-                self._again(self._inbox, messages)
+                messages = await self._messages()
             if sweep_events:
                 events = await self._journal.new_events(BATCH)
-                self._again(self._events, events)
+                if len(events) == BATCH:
+                    self._events.sweep()
             if not messages and not events:
                 return False
             # In parts, so that a burst does not hold the loop while webhooks wait to be answered.
@@ -120,6 +127,7 @@ class Executor:
     async def cancel_all_but(self, rules: Container[str], reason: str) -> None:
         """Ends the open runs of all other rules. Raises JournalError; then it is to be asked for again."""
         async with self._turn:
+            self._rowless.clear()
             self._start_batch()
             view = self._view()
             before: set[tuple[str, int]] = set()
@@ -138,10 +146,14 @@ class Executor:
         others = [rule for rule in await self._journal.open_counts() if rule not in rules]
         return [run for rule in others for run in await self._journal.open_runs(rule)]
 
-    @staticmethod
-    def _again(wake: Wake[EventRecord] | Wake[InboxRecord], rows: Sequence[object]) -> None:
-        if len(rows) == BATCH:
-            wake.sweep()
+    async def _messages(self) -> list[InboxRecord]:
+        """The oldest messages, but for those of runs whose row is changed: they wait until it is put back."""
+        self._held = {message: run for message, run in self._held.items() if self._is_changed(RunRecord, (run,))}
+        most = BATCH + len(self._held)
+        found = await self._journal.inbox(most)
+        if len(found) == most:
+            self._inbox.sweep()
+        return [message for message in found if message.id not in self._held]
 
     def _start_batch(self) -> None:
         self._lanes = {}
@@ -179,6 +191,9 @@ class Executor:
 
     async def _advance(self, run_id: str, inbox: Sequence[InboxRecord], view: Snapshot) -> Course | None:
         run = self._hot.get(run_id) or await self._journal.get(RunRecord, (run_id,))
+        if run is None and self._is_changed(RunRecord, (run_id,)):
+            self._held |= {message.id: run_id for message in inbox}
+            return None
         if run is None or run.state == "done":
             await self._journal.commit(Changes(drop=[Drop(InboxRecord, (message.id,)) for message in inbox]))
             return None
@@ -223,7 +238,7 @@ class Executor:
     def _ran(self, course: Course, event: EventRecord) -> None:
         """The rule has run: the last time is kept, and who listens hears of it (semantics section 2)."""
         rule, now = course.run.rule, course.view.now
-        if rule not in self._ran_now and self._standing.knows(rule):
+        if rule not in self._ran_now and rule not in self._rowless and self._standing.knows(rule):
             self._ran_now.add(rule)
             course.changes.update.append(Update(RuleRecord, (rule,), {"last_triggered": now}))
         kind = "script_started" if is_script(rule) else "automation_triggered"
@@ -357,14 +372,21 @@ class Executor:
                 self._after(course, reactions)
                 continue
             await self._undo(course, reactions)
-            if isinstance(result, Conflict) and result.expect == NO_STOP:
-                self._gate.stopped = True
+            if isinstance(result, Conflict):
+                self._learn(result.expect)
             if isinstance(result, BaseException) and not self._is_spoilt(course, result):
                 failure = result
         if failure is not None:
             raise failure
         if stopped:
             raise asyncio.CancelledError
+
+    def _learn(self, broken: Expect) -> None:
+        """What must be known when a course is made anew, or it would be refused for ever."""
+        if broken == NO_STOP:
+            self._gate.stopped = True
+        elif broken.record is RuleRecord:
+            self._rowless.add(broken.key[0])
 
     def _completed(self, course: Course) -> list[Reaction]:
         """Adds what the run's facts set off, and the intents of its effects, to the run's own commit."""

@@ -36,6 +36,7 @@ REMEDIES: Final = {
     "no-listener": "add listen: with webhooks: 127.0.0.1:8321 to the settings and restart rulewheel",
     "state-damaged": _RESTORE,
     "row-changed": "put back what was changed, or restore a backup (rulewheel restore FILE)",
+    "row-key-missing": "put journal.db.key back beside the state, or start the daemon again: it makes a new one",
     "row-key-lost": "look who moved journal.db.key, which belongs beside the state; nothing else is needed",
     "not-a-state": "name another file or folder as state: in the settings",
     "newer-state": "install the newer rulewheel again, or restore a backup of the older one",

@@ -6,7 +6,7 @@ journal keeps it from who reads.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -38,7 +38,7 @@ class Scrub:
         self._next = clock.now()
         self._met: set[str] = set()
         self.wake: Wake[Changed] = Wake()
-        self.on_mended: Callable[[], None] = lambda: None
+        self.on_mended: Callable[[], Awaitable[None]] = _nobody
         journal.on_changed = self._meet
 
     async def start(self) -> None:
@@ -100,10 +100,14 @@ class Scrub:
         self._met &= found
         mended = [each.key for each in self._notices.open() if each.key.startswith(KEY)]
         mended = [key for key in mended if key.removeprefix(KEY) not in found]
+        if mended:
+            await self.on_mended()
         for key in mended:
             await self._notices.clear(key)
-        if mended:
-            self.on_mended()
+
+
+async def _nobody() -> None:
+    """The `on_mended` of an engine that is only being put together."""
 
 
 async def audits(journal: Journal) -> AsyncIterator[Audit]:

@@ -44,7 +44,8 @@ def command(phone: str, settings_path: Path | None) -> None:
         told = [counted(count, WORDS.get(table, table)) for table, count in counts.items()]
         if told:
             click.echo(f"  {what}: {', '.join(told)}")
-    older = sorted(settings.state_file.parent.glob(f"{settings.state_file.name}.before-*"))
+    beside = settings.state_file.parent.glob(f"{settings.state_file.name}.before-*")
+    older = sorted(found for found in beside if found.suffix != ".key")
     if older:
         click.echo(f"Older states beside it may still hold it; remove them: {', '.join(map(str, older))}")
 

@@ -340,7 +340,7 @@ def _leave(path: Path, record: CommandRecord, instead_of: str) -> None:
         _must_be_up_to_date(path)
         codes = codes_known_to(path)
         if codes is None:
-            raise JournalError("row-key-lost", f"The key of the rows, {key_file(path)}, is missing or is another one.")
+            raise JournalError("row-key-missing", f"{key_file(path)}, the key of the rows, is missing or another one.")
         with closing(file.connect(path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(*form.drop((instead_of,)))

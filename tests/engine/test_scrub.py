@@ -9,11 +9,11 @@ import pytest
 from engine.journal.api import JournalError
 from engine.journal.codes import key_file
 from engine.journal.sqlite import SqliteJournal
-from engine.records import Changes, CommandRecord, EffectRecord, EntityRecord
+from engine.records import Changes, CommandRecord, EffectRecord, EntityRecord, InboxRecord
 from engine.runs.gate import SENDING
 from engine.scrub import EVERY, PAUSE, ROWS, named
 from tests.engine.journal.records import NOON, command, effect, event, run, step
-from tests.house import House, TestLog, program
+from tests.house import House, TestLog, acting, program, programs
 
 
 class Home:
@@ -121,6 +121,137 @@ async def test_a_run_whose_row_was_changed_stands_still_and_others_go_on(home: H
     await home.house.advance(120)
     assert [(each.id, each.state) for each in await home.journal.runs()] == [(second, "done")]
     assert list(await home.open_problems()) == [f"row-changed/run/{first}"]
+    await home.journal.close()
+
+
+async def test_a_run_that_was_put_back_goes_on_with_all_that_came_for_it_meanwhile(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.executor.BATCH", 3)
+    rule = acting("- delay: 60\n- event: done\n", mode="parallel")
+    await home.house.start(rule)
+    for _ in range(9):
+        await home.house.fire("go")
+    *changed, last = sorted(each.id for each in await home.journal.runs())
+    await home.again()
+    home.tamper("UPDATE run SET state = 'runing' WHERE id != ?", last)
+    await home.house.start(rule)
+    await home.house.advance(60)
+    for again in (False, True):
+        if again:
+            await home.again()
+            await home.house.start(rule)
+            await home.house.advance(60)
+        assert [each.id for each in await home.journal.runs()] == [last]
+        assert {each.run for each in await home.journal.inbox(100)} == set(changed)
+    home.tamper("UPDATE run SET state = 'running' WHERE id != ?", last)
+    await home.house.advance(EVERY.total_seconds() + 1)
+    assert [each.outcome for each in await home.journal.runs()] == ["finished"] * 9
+    assert await home.journal.inbox(100) == []
+    assert await home.open_problems() == {}
+    await home.journal.close()
+
+
+async def test_messages_for_a_run_whose_changed_row_is_removed_are_used_up(home: Home) -> None:
+    await home.keep(run("r1"), InboxRecord("m1", "r1", "", "signal", {}))
+    home.tamper("UPDATE run SET rule = 'another'")
+    await home.house.start()
+    assert len(await home.journal.inbox(9)) == 1
+    home.tamper("DELETE FROM run")
+    await home.house.advance(EVERY.total_seconds() + 1)
+    assert await home.journal.inbox(9) == []
+    await home.journal.close()
+
+
+async def test_messages_that_wait_for_a_changed_row_do_not_stand_in_the_way_of_those_behind_them(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.executor.BATCH", 3)
+    waiting = [InboxRecord(f"m{n}", "r1", "", "signal", {}) for n in range(7)]
+    await home.keep(run("r1"), *waiting, *(InboxRecord(f"n{n}", "over", "", "signal", {}) for n in range(7)))
+    home.tamper("UPDATE run SET rule = 'another'")
+    await home.house.start()
+    assert await home.journal.inbox(99) == waiting
+    await home.journal.close()
+
+
+async def fired(home: Home) -> int:
+    """Runs that the rule `r` has made so far, and one try to have it make another."""
+    await home.house.fire("go")
+    return len(await home.journal.runs())
+
+
+async def test_a_rule_whose_row_was_changed_is_off_until_it_is_put_back(home: Home) -> None:
+    rule = acting("- delay: 60\n")
+    await home.house.start(rule)
+    assert await fired(home) == 1
+    await home.again()
+    home.tamper("UPDATE rule SET file = 'another.yaml'")
+    await home.house.start(rule)
+    assert await fired(home) == 1
+    assert list(await home.open_problems()) == ["row-changed/rule/r"]
+    assert "a rule is off: its row in the state was changed" in home.log.said("warning")
+    await home.house.advance(EVERY.total_seconds() + 60)
+    assert [each.outcome for each in await home.journal.runs()] == ["finished"]
+    assert list(await home.open_problems()) == ["row-changed/rule/r"]
+    home.tamper("UPDATE rule SET file = 'rules.yaml'")
+    await home.house.advance(EVERY.total_seconds() + 1)
+    assert await home.open_problems() == {}
+    assert await fired(home) == 2
+    await home.journal.close()
+
+
+@pytest.mark.parametrize(("changed", "back"), [("enabled = 1", "enabled = 0"), ("program = 'x'", None)])
+async def test_a_rule_that_was_off_is_not_switched_on_by_changing_its_row(
+    home: Home, changed: str, back: str | None
+) -> None:
+    rule = acting("- delay: 60\n")
+    await home.house.start(rule)
+    await home.house.engine.switch("r", on=False)
+    await home.again()
+    home.tamper(f"UPDATE rule SET {changed}")
+    await home.house.start(rule)
+    assert await fired(home) == 0
+    if back:
+        home.tamper(f"UPDATE rule SET {back}")
+        await home.house.advance(2 * EVERY.total_seconds())
+        assert await home.open_problems() == {}
+        assert await fired(home) == 0
+    await home.journal.close()
+
+
+async def test_a_script_is_never_off_and_has_its_row_written_anew(home: Home) -> None:
+    book = programs("- id: r\n  triggers: [{trigger: event, event_type: go}]\n  actions: [{action: script.s}]\n")
+    script = program("script:\n  s:\n    sequence:\n      - delay: 60\n")
+    await home.house.start(*book, script)
+    await home.again()
+    home.tamper("UPDATE rule SET file = 'another.yaml' WHERE rule = 'script.s'")
+    await home.house.start(*book, script)
+    assert await fired(home) == 2
+    assert len(await home.journal.rules()) == 2
+    await home.journal.close()
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_who_switches_a_rule_whose_row_was_changed_has_it_written_anew(home: Home, on: bool) -> None:
+    rule = acting("- delay: 60\n")
+    await home.house.start(rule)
+    await home.again()
+    home.tamper("UPDATE rule SET file = 'another.yaml'")
+    await home.house.start(rule)
+    await home.house.engine.switch("r", on=on)
+    assert [each.enabled for each in await home.journal.rules()] == [on]
+    assert await fired(home) == int(on)
+    await home.house.advance(2 * EVERY.total_seconds())
+    assert await home.open_problems() == {}
+    await home.journal.close()
+
+
+@pytest.mark.parametrize("sql", ["UPDATE rule SET file = 'another.yaml'", "DELETE FROM rule"])
+async def test_a_rule_whose_row_is_changed_or_gone_under_it_runs_on_and_stops_nothing(home: Home, sql: str) -> None:
+    await home.house.start(acting("- delay: 60\n", mode="parallel"))
+    home.tamper(sql)
+    assert [await fired(home), await fired(home)] == [1, 2]
     await home.journal.close()
 
 

@@ -91,6 +91,25 @@ def as_old(path: Path) -> None:
         old.execute("PRAGMA journal_mode = DELETE")
 
 
+# Every way to write
+
+
+async def test_what_only_proves_that_the_disk_takes_it_has_its_code(path: Path) -> None:
+    journal = opened(path)
+    await journal.prove(NOON)
+    assert (await journal.audit(SeenRecord, None, 9), met(journal)) == ((1, ("journal", "proof"), []), [])
+    await journal.close()
+
+
+async def test_a_command_that_revokes_another_has_its_code_and_the_other_is_gone(path: Path) -> None:
+    journal = opened(path)
+    await leave_command(path, command("c1"))
+    await leave_command(path, command("c2"), instead_of="c1")
+    assert await journal.commands() == [command("c2")]
+    assert await changed_rows(journal) == []
+    await journal.close()
+
+
 # Noticing
 
 
@@ -294,9 +313,10 @@ async def test_a_command_left_with_another_key_than_the_daemons_is_refused(path:
     await leave_command(path, command("c1"))
     assert await journal.commands() == [command("c1")]
     key_file(path).unlink()
-    with pytest.raises(JournalError, match="missing or is another one") as caught:
-        await leave_command(path, command("c2"))
-    assert caught.value.code == "row-key-lost"
+    with pytest.raises(JournalError, match="missing or another one") as caught:
+        await leave_command(path, command("c2"), instead_of="c1")
+    assert "start the daemon again" in caught.value.problem().remedy
+    assert await journal.commands() == [command("c1")]
     await journal.close()
 
 
