@@ -122,7 +122,7 @@ async def test_it_clears_within_a_minute_when_the_last_who_waited_gave_up(journa
     await found.fire("go", n="shop")
     assert await found.problems() == ["unreachable"]
     await found.advance(30)
-    assert [each.state for each in await found.sends()] == ["dropped"]
+    assert [each.state for each in await found.sends()] == ["cancelled"]
     await found.advance(60)
     assert await found.problems() == []
 
@@ -151,7 +151,7 @@ async def test_it_clears_when_what_waited_is_no_longer_worth_sending() -> None:
     await found.fire("go", n="shop")
     await found.advance(86_460)
     assert [each.state for each in await found.sends()] == ["expired"]
-    assert await found.problems() == []
+    assert await found.problems() == ["sends-expired"]
 
 
 async def test_it_clears_when_a_poll_is_not_asked_any_more() -> None:
