@@ -15,12 +15,13 @@ from engine.journal.api import Journal
 from engine.later import changes_of
 from engine.log import Log
 from engine.match import Matcher, Reaction, instants
+from engine.missed import turn
 from engine.reactions import Reactions
 from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, Expect, InboxRecord, Update
 from engine.states import Heard, Snapshot, heard
 from engine.values import Fact, SetState
 from engine.wake import Wake
-from engine.watches import WAITS, Watched
+from engine.watches import WAITS, Watched, Watcher
 
 BATCH = 500
 IN_TURN = frozenset(("schedule", "later"))
@@ -120,12 +121,17 @@ class Due:
             return
         watcher, schedule = found
         view = self._intake.view()
-        following = schedule.calendar.next_after(max(row.at, view.now))
+        now = turn(schedule.calendar, row.at, view.now, _missed(watcher))
         fact = Fact("due", schedule.key, {"at": row.at.astimezone(UTC).isoformat()}, row.at)
-        changes = Changes(put=[row._replace(at=following)] if following is not None else [])
-        reactions = self._reactions.to([Heard(("due", row.key), fact, view.frozen())], changes, view)
-        if await self._reacted(row, changes, reactions, view, keep=following is not None):
-            self._log.debug("schedule", rule=watcher.program.rule, at=row.at, next=following)
+        changes = Changes(put=[row._replace(at=now.following)] if now.following is not None else [])
+        facts = [Heard(("due", row.key), fact, view.frozen())] if now.fires else []
+        reactions = self._reactions.to(facts, changes, view)
+        if await self._reacted(row, changes, reactions, view, keep=now.following is not None):
+            say = self._log.warning if now.reason else self._log.debug
+            more = {"reason": now.reason} if now.reason else {}
+            say("schedule", rule=watcher.program.rule, at=row.at, next=now.following, **more)
+            if now.following is not None and now.following <= view.now:
+                self.wake.say()
 
     async def _later(self, row: DueRecord) -> None:
         """What an action put off to this time, such as the end of a timer."""
@@ -166,11 +172,18 @@ class Due:
         return isinstance(await self._journal.commit(changes), Done)
 
 
+def _missed(watcher: Watcher) -> str:
+    """What the rule says of missed instants; it does not speak of what only asks for the time, or of waits."""
+    if watcher.waiting is not None or not watcher.use.plugin.keeps_time:
+        return "once"
+    return str(watcher.program.body.get("missed", "once"))
+
+
 def first_instants(watched: Iterable[Watched], rows: Mapping[str, DueRecord], view: Snapshot) -> Changes:
     """Brings the schedules' due rows in line with the rules: new ones begin, those of removed triggers end.
 
-    A row in the past stays: it was missed while the daemon was down, and fires now, once. Rows of runs that wait for a
-    trigger are their own affair.
+    A row in the past stays: it was missed while the daemon was down, and `missed` says what becomes of it. Rows of runs
+    that wait for a trigger are their own affair.
     """
     wanted = {key: row for each in watched for key, row in instants(each, view).items()}
     changes = Changes()

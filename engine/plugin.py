@@ -299,7 +299,8 @@ class Trigger(Block):
     """One kind of occasion on which a rule runs; see the module's text.
 
     `gives` says what `trigger` holds when it fires, by dotted name ("job.id"); what lies below a name is free. `knows`
-    are the names that templates of its `late` fields may read besides.
+    are the names that templates of its `late` fields may read besides. One that `keeps_time` fires at the instants of
+    its calendars, and `missed` speaks of those.
     """
 
     name: ClassVar[str] = ""
@@ -307,6 +308,7 @@ class Trigger(Block):
     examples: ClassVar[tuple[Example, ...]] = ()
     gives: ClassVar[Mapping[str, str]] = {}
     knows: ClassVar[tuple[str, ...]] = ()
+    keeps_time: ClassVar[bool] = False
 
     def watches(self, view: View) -> list[Watch]:
         """What to wake for; asked again when an entity that it read changes."""

@@ -110,6 +110,7 @@ class Clocked(Trigger):
     """What all triggers by the clock share: whatever is due fires."""
 
     gives = _NOW
+    keeps_time = True
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
         now = _local(fact, view)

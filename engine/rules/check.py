@@ -19,6 +19,7 @@ from engine.plugin import Action, Trigger, View
 from engine.problem import Place, Problem, near
 from engine.rules.blueprint import USE, Blueprint, Blueprints, Use, inputs_astray
 from engine.rules.complaints import Complaints, too_many
+from engine.rules.contradictions import contradictions
 from engine.rules.known import Known
 from engine.rules.model import Program, is_script
 from engine.rules.names import Names
@@ -307,6 +308,14 @@ class _Rule:
         self._conditions(body.get("conditions"), ("conditions",), names)
         self._steps(body.get("actions"), ("actions",), names)
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
+        for fault in contradictions(body, self._kinds(body.get("triggers"))):
+            self.told.fault(fault)
+
+    def _kinds(self, triggers: Json) -> list[type[Trigger]]:
+        """The kinds of its triggers; none where one of them is not known."""
+        if not self._are_known(triggers):
+            return []
+        return [self.known.registry.triggers[each["trigger"]] for _, each in _elements(triggers)]
 
     def _given(self, names: Names) -> Mapping[str, Json]:
         """The values of `trigger_variables`, which are worked out once, when the rule is read."""

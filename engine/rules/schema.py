@@ -54,6 +54,7 @@ NAME: Kind[str] = Kind(
     "a name of letters, digits and _", {"type": "string", "literally": True, "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, str
 )
 MODE = Kind(f"one of {', '.join(MODES)}", {"enum": list(MODES), "literally": True}, str)
+MISSED = Kind("one of once, skip, each", {"enum": ["once", "skip", "each"], "literally": True}, str)
 IF_UNSURE = Kind("one of hold, send_again, drop", {"enum": ["hold", "send_again", "drop"], "literally": True}, str)
 SILENCE = choice("silent", "debug", "info", "warning", "error", "critical")
 DOMAIN = Kind("automation or script", {"enum": ["automation", "script"], "literally": True}, str)
@@ -92,6 +93,7 @@ class RuleKeys(Block):
     max_exceeded = optional(SILENCE, "How loud it is when a run is refused")
     per = optional(TEXT, "A template: mode, cooldown and holds are kept for each of its values, such as each contact")
     valid_for = optional(DURATION, "How long after it was due a message may still be sent")
+    missed = optional(MISSED, "What becomes of times that passed while rulewheel was not running")
     cooldown = optional(DURATION, "How long the rule rests after it has started, for each value of `per`")
     max_sends = optional(MAX_SENDS, "How much the rule may send in an hour and a day, in all")
     if_unsure = optional(IF_UNSURE, "What to do with a message of which nobody can say whether it arrived")

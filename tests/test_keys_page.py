@@ -1,0 +1,66 @@
+"""The rules of docs/language/keys.md do what the page says of them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.testing import World
+
+PAGE = Path(__file__).parent.parent / "docs" / "language" / "keys.md"
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def rule(name: str) -> str:
+    """The rule with this id, as the page shows it."""
+    found = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (only,) = (block for block in found if block.startswith(f"- id: {name}\n"))
+    return str(only)
+
+
+class Shown(World):
+    """A world with one rule of the page."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(start=START, time_zone="UTC", seed=1)
+        self._name = name
+
+    async def begin(self, *stubs: str) -> None:
+        for stub in stubs:
+            self.stub(stub)
+        await self.load({"rules.yaml": rule(self._name)})
+
+    def told(self, action: str = "log.write", key: str = "message") -> list[str]:
+        return [call.data[key] for call in self.calls if call.name == action]
+
+
+def test_every_rule_of_the_page_is_run_here() -> None:
+    shown = re.findall(r"^- id: (\w+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    run = re.findall(r'Shown\("(\w+)"\)', Path(__file__).read_text(encoding="utf-8"))
+    assert set(shown) == set(run)
+
+
+def test_the_head_of_the_page_lists_its_sections() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert re.findall(r"^## (\w+)", text, re.MULTILINE) == re.findall(r"^- \[(\w+)", text, re.MULTILINE)
+
+
+async def test_missed_each_makes_a_report_for_every_day() -> None:
+    async with Shown("daily_report") as world:
+        await world.begin("log.write")
+        world.clock.move(timedelta(days=3))
+        await world.restart()
+        assert world.told() == [f"The report of 2026-03-0{day}" for day in (2, 3, 4)]
+
+
+@pytest.mark.parametrize("word", ["once", "skip"])
+async def test_the_other_words_of_missed(word: str) -> None:
+    async with World(start=START, time_zone="UTC") as world:
+        world.stub("log.write")
+        await world.load({"rules.yaml": rule("daily_report").replace("missed: each", f"missed: {word}")})
+        world.clock.move(timedelta(days=3))
+        await world.restart()
+        assert len(world.calls) == (word == "once")
