@@ -33,6 +33,7 @@ from engine.rules.model import Program, is_script
 from engine.runs.advance import admitted, advance, begin, cancel, cooldown, refused, turned_away
 from engine.runs.called import forbidden
 from engine.runs.caps import clock_time
+from engine.runs.closing import is_last_chance
 from engine.runs.course import Course, Means, NewWait
 from engine.runs.gate import NO_STOP, SEND_BY, Gate
 from engine.runs.retry import cancelled
@@ -132,7 +133,7 @@ class Executor:
             view = self._view()
             before: set[tuple[str, int]] = set()
             while runs := await self._runs_but(rules):
-                courses = [cancel({}, run, reason, view, self._means) for run in runs]
+                courses = [cancel(await self._body_of(run), run, reason, view, self._means) for run in runs]
                 for course in courses:
                     await self._abandon(course)
                 await self._commit(courses)
@@ -142,9 +143,15 @@ class Executor:
                 before = left  # again where an effect left just when it was to be dropped
 
     async def _runs_but(self, rules: Container[str]) -> list[RunRecord]:
-        """The open runs of all other rules."""
+        """The open runs of all other rules, but for those that are cancelled and only do their `finally` steps."""
         others = [rule for rule in await self._journal.open_counts() if rule not in rules]
-        return [run for rule in others for run in await self._journal.open_runs(rule)]
+        found = [run for rule in others for run in await self._journal.open_runs(rule)]
+        return [run for run in found if not is_last_chance(run)]
+
+    async def _body_of(self, run: RunRecord) -> Mapping[str, Json]:
+        """The program of a run; empty where it cannot be used any more."""
+        program = await self._programs.find(run.program)
+        return {} if program is None else program.body
 
     async def _messages(self) -> list[InboxRecord]:
         """The oldest messages, but for those of runs whose row is changed: they wait until it is put back."""

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.testing import World
+from engine.values import Json
 
 PAGE = Path(__file__).parent.parent / "docs" / "language" / "keys.md"
+SETTINGS: dict[str, Json] = {"hosts": {"crm.example": {}}}
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
@@ -25,7 +27,7 @@ class Shown(World):
     """A world with one rule of the page."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(start=START, time_zone="UTC", seed=1)
+        super().__init__(settings=SETTINGS, start=START, time_zone="UTC", seed=1)
         self._name = name
 
     async def begin(self, *stubs: str) -> None:
@@ -54,6 +56,18 @@ async def test_missed_each_makes_a_report_for_every_day() -> None:
         world.clock.move(timedelta(days=3))
         await world.restart()
         assert world.told() == [f"The report of 2026-03-0{day}" for day in (2, 3, 4)]
+
+
+@pytest.mark.parametrize("fails", ["/lock", "/export", None])
+async def test_finally_unlocks_the_shop_whatever_happens(fails: str | None) -> None:
+    async with Shown("export_orders") as world:
+        world.stub("http.request", refuses=lambda data: "broken" if fails and data["url"].endswith(fails) else None)
+        await world.begin("log.write")
+        await world.webhook("export")
+        assert world.told("http.request", "url")[-1] == "https://crm.example/unlock"
+        well = "The export went well"
+        assert world.told() == ["The export failed: http.request: refused: broken" if fails else well]
+        assert world.runs()[0].outcome == ("error" if fails else "finished")
 
 
 @pytest.mark.parametrize("word", ["once", "skip"])

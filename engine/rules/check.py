@@ -308,6 +308,7 @@ class _Rule:
         self._conditions(body.get("conditions"), ("conditions",), names)
         self._steps(body.get("actions"), ("actions",), names)
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
+        self._steps(body.get("finally"), ("finally",), names.with_names("error"))
         for fault in contradictions(body, self._kinds(body.get("triggers"))):
             self.told.fault(fault)
 
@@ -653,6 +654,7 @@ class _Script(_Rule):
         self.told.templates(body.get("valid_for"), ("valid_for",), names)
         self._steps(body.get("actions"), ("actions",), names)
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
+        self._steps(body.get("finally"), ("finally",), names.with_names("error"))
 
 
 class _Entity(_Rule):

@@ -286,7 +286,7 @@ class _Normaliser:
             if key == "sequence":
                 self.draft.origins[("actions",)] = written
                 body["actions"] = self._each(value, ("actions",), written, _Normaliser._step)
-            elif key == "on_error":
+            elif key in ("on_error", "finally"):
                 body[key] = self._each(value, (key,), written, _Normaliser._step)
             elif value is not None or key not in ScriptKeys.fields():
                 body[key] = value
@@ -545,6 +545,7 @@ _RULE_PARTS: dict[str, _One] = {
     "conditions": _Normaliser._condition,
     "actions": _Normaliser._step,
     "on_error": _Normaliser._step,
+    "finally": _Normaliser._step,
 }
 _STEP_PARTS: dict[str, dict[str, _One]] = {
     "if": {"if": _Normaliser._condition, "then": _Normaliser._step, "else": _Normaliser._step},

@@ -20,6 +20,8 @@ from engine.values import Json
 
 SECRET_KEY = "!secret"
 SENSOR = "sensor"
+STEP_KEYS = ("on_error", "finally")
+"""The keys of a rule, beside `actions`, that hold steps."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REMARKS = frozenset({"note", "metadata", "trace"})
 _FALSE = frozenset({"false", "no", "off", "0", "none", "disable", ""})
@@ -77,8 +79,7 @@ def body_of(rule: Mapping[str, Json], name: str, registry: Registry, defaults: M
     body["triggers"] = _with_keys([_trigger(each, registry) for each in given.get("triggers", [])])
     body["conditions"] = [_condition(each) for each in given.get("conditions", [])]
     body["actions"] = [_step(each, registry) for each in given["actions"]]
-    if "on_error" in given:
-        body["on_error"] = [_step(each, registry) for each in given["on_error"]]
+    body |= {key: [_step(each, registry) for each in given[key]] for key in STEP_KEYS if key in given}
     return body
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from engine.conditions import check_all, enabled
 from engine.plugin import BOOLEAN, DURATION, integer
 from engine.records import Drop, DueRecord, EventRecord, Expect, InboxRecord, RunRecord, Update
+from engine.runs import closing
 from engine.runs.called import answer
 from engine.runs.calls import abandon
 from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
@@ -84,11 +85,11 @@ def advance(program: Program, run: RunRecord, inbox: Iterable[InboxRecord], view
     """Takes the messages for a run and goes on as far as it can; messages with a stale token change nothing."""
     course = Course(program, run, unpacked(run.body), view, means)
     course.changes.expect.append(Expect(RunRecord, (run.id,), {"version": run.version}))
-    if run.state == "queued":
-        course.run = run._replace(state="running")
     for message in inbox:
         course.changes.drop.append(Drop(InboxRecord, (message.id,)))
         _receive(course, message)
+    if course.run.state == "queued":
+        course.run = course.run._replace(state="running")
     _go_on(course)
     _close(course)
     return course
@@ -105,10 +106,11 @@ def refused(event: EventRecord, reason: str, view: Snapshot, means: Means, outco
 def cancel(
     program: Program, run: RunRecord, reason: str, view: Snapshot, means: Means, outcome: str = "cancelled"
 ) -> Course:
-    """Ends a run at its present wait; an effect under way goes on to an outcome of its own."""
+    """Ends a run at its present wait, but for its `finally` steps; an effect under way goes on to its own outcome."""
     course = Course(program, run, unpacked(run.body), view, means)
     course.changes.expect.append(Expect(RunRecord, (run.id,), {"version": run.version}))
-    _end(course, outcome, reason)
+    _cancel(course, outcome, reason)
+    _go_on(course)
     _close(course)
     return course
 
@@ -175,7 +177,10 @@ def by_hand(event: EventRecord) -> bool:
 
 def _receive(course: Course, message: InboxRecord) -> None:
     if message.kind == "cancel" and course.run.state != "done":
-        _end(course, "cancelled", message.data["reason"])
+        _cancel(course, "cancelled", message.data["reason"])
+        return
+    if message.kind == closing.CUT and course.body.closing is not None:
+        _end(course, *closing.cut_off(course.body.closing))
         return
     frame = course.body.waiting(message.token)
     if frame is None or course.run.state == "done":
@@ -242,7 +247,7 @@ def _troubled(course: Course, frame: Frame, step: Mapping[str, Json], trouble: S
     if frame.parent is not None:
         _leave(course, frame, trouble)
     elif isinstance(trouble, RunEnded):
-        _finish(course, trouble.outcome, trouble.reason)
+        _finish(course, trouble.outcome, trouble.reason, is_failure=trouble.outcome != "finished")
     else:
         _fail(course, trouble)
 
@@ -270,19 +275,25 @@ def _leave(course: Course, frame: Frame, trouble: StepFailed | RunEnded | None =
     _guarded(course, parent, step, partial(left_sequence, course, parent, step, frame, trouble))
 
 
-def _finish(course: Course, outcome: str, reason: str) -> None:
+def _finish(course: Course, outcome: str, reason: str, *, is_failure: bool = False) -> None:
     """Ends a run by itself; however `on_error` ends, the outcome is that of what failed before."""
-    failure = course.body.failure
-    if failure is not None:
-        outcome, reason = failure["outcome"], f"{failure['reason']}; then on_error: {reason}"
-    _end(course, outcome, reason)
+    body = course.body
+    if body.closing is not None:
+        _end(course, *closing.concluded(body.closing, outcome, reason, is_failure=is_failure))
+    elif body.failure is not None:
+        _conclude(course, body.failure["outcome"], f"{body.failure['reason']}; then on_error: {reason}", "")
+    else:
+        _conclude(course, outcome, reason, "" if is_failure else None)
 
 
 def _fail(course: Course, failure: StepFailed) -> None:
     """Goes to the rule's `on_error` steps, or ends the run."""
     body = course.body
-    if body.failure is not None:
-        _end(course, body.failure["outcome"], f"{body.failure['reason']}; then on_error failed: {failure.reason}")
+    if body.closing is not None:
+        _end(course, *closing.concluded(body.closing, failure.outcome, failure.reason, is_failure=True))
+    elif body.failure is not None:
+        why = f"{body.failure['reason']}; then on_error failed: {failure.reason}"
+        _conclude(course, body.failure["outcome"], why, "")
     elif course.program.get(ON_ERROR):
         _drop_waits(course, f"the run went on with on_error: {failure.reason}")
         body.frames.clear()
@@ -290,12 +301,29 @@ def _fail(course: Course, failure: StepFailed) -> None:
         body.variables["error"] = {"message": failure.reason, "step": failure.path, "outcome": failure.outcome}
         body.enter(ON_ERROR)
     else:
-        _end(course, failure.outcome, failure.reason)
+        _conclude(course, failure.outcome, failure.reason, failure.path)
+
+
+def _cancel(course: Course, outcome: str, reason: str) -> None:
+    """Ends a run because nobody wants it any more; its `finally` steps have a bounded chance, once."""
+    if course.body.closing is not None:
+        closing.hurry(course)
+    else:
+        _conclude(course, outcome, reason, "")
+
+
+def _conclude(course: Course, outcome: str, reason: str, failed: str | None = None) -> None:
+    """Ends a run once its `finally` steps are done; `failed` is the path of what went wrong, None where nothing did."""
+    _drop_waits(course, f"the run ended: {reason}")
+    course.body.frames.clear()
+    if not closing.begins(course, outcome, reason, failed):
+        _end(course, outcome, reason)
 
 
 def _end(course: Course, outcome: str, reason: str) -> None:
     _drop_waits(course, f"the run ended: {reason}")
     course.body.frames.clear()
+    closing.leave(course)
     if course.body.call is not None and course.body.call["run"]:
         row, response = course.view.ids.row_id(), course.body.response
         course.changes.put.append(answer(course.body.call, course.run.id, outcome, reason, response, row))

@@ -14,6 +14,7 @@ from engine.values import Json
 
 ROOT = "actions"
 ON_ERROR = "on_error"
+FINALLY = "finally"
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class Frame:
 @dataclass(slots=True)
 class Body:
     """The changeable part of a run. `failure` is set while `on_error` steps run: outcome and reason of what failed.
+    `closing` is set while `finally` steps run: how the run ended before, and whether their time is bounded (`cut`).
 
     `late` is by how many seconds its waits were overrun, because rulewheel was not there when they ended; `lines` are
     the newest lines of the trace of each step that is repeated; `call` says who called the run and waits for its end;
@@ -62,6 +64,7 @@ class Body:
     made: int = 0
     steps: int = 0
     failure: dict[str, Json] | None = None
+    closing: dict[str, Json] | None = None
     response: Json = None
     late: float = 0.0
     lines: dict[str, list[int]] = field(default_factory=dict)
@@ -122,6 +125,7 @@ def packed(body: Body) -> Json:
         "made": body.made,
         "steps": body.steps,
         "failure": body.failure,
+        "closing": body.closing,
         "response": body.response,
         "late": body.late,
         "lines": body.lines,
@@ -139,6 +143,7 @@ def unpacked(data: Mapping[str, Any]) -> Body:
         made=data["made"],
         steps=data["steps"],
         failure=data["failure"],
+        closing=data.get("closing"),
         response=data["response"],
         late=data.get("late", 0.0),
         lines={path: list(lines) for path, lines in data.get("lines", {}).items()},
@@ -174,4 +179,4 @@ def steps_at(program: Mapping[str, Json], path: str) -> list[Json]:
     return steps
 
 
-__all__ = ["ON_ERROR", "ROOT", "Body", "Frame", "Wait", "begun", "packed", "steps_at", "unpacked"]
+__all__ = ["FINALLY", "ON_ERROR", "ROOT", "Body", "Frame", "Wait", "begun", "packed", "steps_at", "unpacked"]

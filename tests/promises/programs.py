@@ -92,6 +92,10 @@ class Author:
         rule["actions"] = self._sequence(0, self.random.randint(1, 4))
         if self._chance(0.4):
             rule[self._use("on_error")] = self._sequence(DEPTH, self.random.randint(1, 2))
+        if self._chance(0.3):
+            rule[self._use("finally")] = self._sequence(DEPTH, self.random.randint(1, 2))
+        if self._chance(0.3):
+            rule["missed"] = self._use(self.random.choice(("skip", "each")))
         return rule
 
     def _triggers(self, index: int) -> list[Node]:

@@ -24,7 +24,7 @@ def test_stories_hold_every_construct() -> None:
     steps = {"action", "send", "delay", "if", "choose", "variables", "stop", "event", "condition"}
     triggers = {"webhook", "dedupe", "job.entries", "for", "time", "time_pattern", "cron", "event_data"}
     conditions = {"template", "compare", "trigger", "and", "or", "not"}
-    keys = {"retry", "timeout", "continue_on_error", "response_variable", "enabled", "on_error", "valid_for"}
+    keys = {"retry", "timeout", "continue_on_error", "response_variable", "enabled", "on_error", "finally", "valid_for"}
     assert modes | steps | triggers | conditions | keys <= used
 
 

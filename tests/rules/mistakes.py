@@ -59,6 +59,7 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "entity_of_another_kind": (11,),
     "entity_with_a_template": (3,),
     "event_context_misspelled": (6,),
+    "finally_with_a_misspelled_name": (9, 16),
     "from_home_assistant": (5, 9, 12, 18, 20),
     "get_with_json": (12,),
     "header_name_with_blank": (12,),
