@@ -12,6 +12,7 @@ from dataclasses import replace
 from engine.due import first_instants
 from engine.match import Matcher, watched_by
 from engine.records import Changes, Drop, DueRecord, MemoryRecord, ProgramRecord, RuleRecord
+from engine.resolved import RESOLVED, fired_place
 from engine.rules.model import Program, content_hash
 from engine.rules.program import is_off
 from engine.states import Snapshot
@@ -49,6 +50,7 @@ def adoption(
     wanted = contents_of((program.rule, program.body) for program in programs.values() if program.rule not in off)
     same = {place for place, content in wanted.items() if known.get(place) == content}
     others = (key for key in matcher.remembered() if not key[0].startswith(WAITS))
+    same |= {fired_place(place) for place in same if programs[place[0]].body.get(RESOLVED)}
     forgotten = [key for key in others if key[:2] not in same]
     fresh = [watched[place] for place in wanted.keys() - same if place in watched]
     armed = [record for each in fresh for record in matcher.arm(each, view)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from engine import resolved
 from engine.clock import Clock
 from engine.journal.api import Journal, JournalError
 from engine.journal.rows import RowError, form_of
@@ -95,6 +96,7 @@ class Executor:
         self._started: dict[str, RunRecord] = {}
         self._resting: dict[str, DueRecord] = {}
         self._ran_now: set[str] = set()
+        self._begun: dict[str, RunRecord] = {}
         self._queued: set[Lane] | None = None
         self._held: dict[str, str] = {}
         """Messages for runs whose row somebody else has changed, with the run of each."""
@@ -169,6 +171,7 @@ class Executor:
         self._started = {}
         self._resting = {}
         self._ran_now = set()
+        self._begun = {}
 
     async def _batch(self, messages: Sequence[InboxRecord], events: Sequence[EventRecord]) -> None:
         self._start_batch()
@@ -181,7 +184,10 @@ class Executor:
             if course is not None:
                 courses.append(course)
         for event in events:
-            courses.append(await self._begin(event, view))
+            course = await self._begin(event, view)
+            if course is not None:
+                self._begun[event.id] = course.run
+                courses.append(course)
         for course in courses:
             if course.abandoned:
                 await self._abandon(course)
@@ -221,7 +227,7 @@ class Executor:
         course.changes.drop += [Drop(InboxRecord, (message.id,)) for message in inbox]
         return course
 
-    async def _begin(self, event: EventRecord, view: Snapshot) -> Course:
+    async def _begin(self, event: EventRecord, view: Snapshot) -> Course | None:
         program = await self._programs.find(event.program)
         fault = GONE if program is None else self._spoilt.get(event.id)
         if program is None or fault is not None:
@@ -235,12 +241,37 @@ class Executor:
             chain = await self._chain(event)
             reason = f"skipped: rules set each other off more than {DEEPEST} times: {chain}"
             return refused(event, reason, view, self._means, "disallowed_recursion_detected")
+        if resolved.is_over(event):
+            return await self._over(program, event, view)
         course = begin(program.body, event, view, self._means)
         if course.run.state != "done":
             await self._admit(course, program, view)
         if course.is_admitted:
             self._ran(course, event)
         return course
+
+    async def _over(self, program: Program, event: EventRecord, view: Snapshot) -> Course | None:
+        """The run of the `resolved` steps, if the rule did anything when its trigger fired."""
+        for firing in resolved.firings(event):
+            if not await self._has_run(firing.event):
+                continue
+            seen = resolved.variables(event, firing)
+            course = begin(program.body, event._replace(data=firing.data), view, self._means, seen)
+            if course.run.state != "done":
+                await self._place(course, program, view)
+            return course
+        done = Changes([Expect(EventRecord, (event.id,), {"state": "new"})])
+        done.update.append(Update(EventRecord, (event.id,), {"state": "done"}))
+        await self._journal.commit(done)
+        self._log.debug("what fired is over, and the rule had done nothing", rule=program.rule)
+        return None
+
+    async def _has_run(self, event: str) -> bool:
+        """Whether the rule did what it says when this event came; of what is not kept any more it is assumed."""
+        run = self._begun.get(event) or await self._journal.get(RunRecord, (event,))
+        if run is not None:
+            return resolved.has_run(run.outcome)
+        return await self._journal.get(EventRecord, (event,)) is None
 
     def _ran(self, course: Course, event: EventRecord) -> None:
         """The rule has run: the last time is kept, and who listens hears of it (semantics section 2)."""
@@ -295,7 +326,7 @@ class Executor:
 
     async def _place(self, course: Course, program: Program, view: Snapshot) -> None:
         """Finds the run its place among those of its rule and key."""
-        if program.body.get("mode") == "parallel" and "max" not in program.body:
+        if program.body.get("mode") == "parallel" and "max" not in program.body and not course.is_over:
             admitted(course, [])
             return
         lane = _lane(course)

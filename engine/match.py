@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine import resolved
 from engine.plugin import Poll, Schedule, Trigger
 from engine.records import Changes, Drop, DueRecord, EventRecord, Expect, InboxRecord, MemoryRecord, WaitRecord
 from engine.rules.model import Program, TriggerUse
@@ -174,7 +175,8 @@ class Matcher:
         decision = Decision(None, fire, "it has lasted as long as `for` asks")
         depth, cause = data.get("depth", 0), data.get("cause", "")
         came = Fact("due", "", None, row.at, depth=depth, cause=cause)
-        return self._fired(watched.watcher, decision, fire, Changes(), view, came)
+        subject = row.key.removeprefix(hold_key(data["rule"], data["trigger"], ""))
+        return self._fired(watched.watcher, decision, fire, Changes(), view, came, subject)
 
     def _react(self, watcher: Watcher, fact: Fact, view: Snapshot) -> Reaction:
         subject = watcher.use.plugin.subject_of(fact)
@@ -185,13 +187,15 @@ class Matcher:
         verdict = decision.verdict
         hold = hold_key(*place, subject)
         if isinstance(verdict, Fire):
-            return self._fired(watcher, decision, verdict, changes, view, fact, fault)
+            return self._fired(watcher, decision, verdict, changes, view, fact, subject, fault)
         if isinstance(verdict, Hold):
             held: dict[str, Json] = {"rule": place[0], "trigger": place[1]}
             held |= {"fire": dict(verdict.fire.data), "key": verdict.fire.key, "depth": fact.depth, "cause": fact.cause}
             changes.put.append(DueRecord(hold, "hold", view.after(verdict.lasting), held))
         elif isinstance(verdict, Nothing) and verdict.cancels:
             changes.drop.append(Drop(DueRecord, (hold,)))
+        if isinstance(verdict, Nothing) and verdict.over and resolved.is_asked(watcher):
+            return Reaction(watcher, decision, changes, self._over(watcher, subject, fact, view, changes), fault=fault)
         sets = verdict if isinstance(verdict, SetState) else None
         return Reaction(watcher, decision, changes, sets=sets, fault=fault)
 
@@ -203,6 +207,7 @@ class Matcher:
         changes: Changes,
         view: Snapshot,
         fact: Fact,
+        subject: str,
         fault: str = "",
     ) -> Reaction:
         data = _told(watcher.use, fire)
@@ -217,7 +222,24 @@ class Matcher:
         at = fact.at if fact.kind == "due" else view.now  # what was due while nobody was there is as old as it is
         event = EventRecord(row, program.rule, program.hash, key, fire.key, data, at, "new", fact.depth, fact.cause)
         changes.put.append(event)
+        if resolved.is_asked(watcher):
+            place = resolved.fired_place(watcher.place)
+            before = self._subjects.get(place, {}).get(subject)
+            changes.add(self._remembering((*place, subject), before, resolved.with_event(before, event)))
         return Reaction(watcher, decision, changes, event, None, _dedupe(watcher, fire, event, view), None, fault)
+
+    def _over(self, watcher: Watcher, subject: str, fact: Fact, view: Snapshot, changes: Changes) -> EventRecord | None:
+        """The event that what a trigger fired for is over, if it has fired."""
+        key = (*resolved.fired_place(watcher.place), subject)
+        memory = self._subjects.get(key[:2], {}).get(subject)
+        if memory is None:
+            return None
+        event = resolved.over(memory, watcher, fact, view)
+        self._forget(key)
+        changes.expect.append(Expect(MemoryRecord, key, {"data": memory}))
+        changes.drop.append(Drop(MemoryRecord, key))
+        changes.put.append(event)
+        return event
 
     def _remembering(self, key: tuple[str, str, str], before: Json, memory: Json) -> Changes:
         if memory is None or memory == before:

@@ -310,6 +310,11 @@ class Trigger(Block):
     knows: ClassVar[tuple[str, ...]] = ()
     keeps_time: ClassVar[bool] = False
 
+    @property
+    def ends(self) -> bool:
+        """Whether it says when what it fires for is over (`Nothing(over=True)`), so that rules may have `resolved`."""
+        return False
+
     def watches(self, view: View) -> list[Watch]:
         """What to wake for; asked again when an entity that it read changes."""
         raise NotImplementedError

@@ -55,9 +55,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """Does not fire; `cancels` ends a hold that is under way for the same subject."""
+    """Does not fire; `cancels` ends a hold that is under way for the same subject.
+
+    `over` says that what the trigger fires for is over, or not there, for this subject: where it has fired, the rule's
+    `resolved` steps follow, once.
+    """
 
     cancels: bool = False
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from connections.chakra.simulator import Linear
 from engine.testing import World
 from engine.values import Json
 
@@ -68,6 +69,16 @@ async def test_finally_unlocks_the_shop_whatever_happens(fails: str | None) -> N
         well = "The export went well"
         assert world.told() == ["The export failed: http.request: refused: broken" if fails else well]
         assert world.runs()[0].outcome == ("error" if fails else "finished")
+
+
+async def test_resolved_says_when_the_import_has_caught_up() -> None:
+    async with Shown("import_stuck") as world:
+        job = world.simulator.jobs.add("j7", 1_000, Linear(seconds=1_200)).id
+        await world.begin("log.write")
+        await world.set_state(f"job.{job}", "watched")
+        await world.advance(1_500)
+        assert world.told()[0].startswith(f"Job {job} has ")
+        assert world.told()[1:] == [f"Job {job} caught up after 10 minutes"]
 
 
 @pytest.mark.parametrize("word", ["once", "skip"])

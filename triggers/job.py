@@ -154,6 +154,10 @@ class JobEntries(JobTrigger):
     )
 
     @property
+    def ends(self) -> bool:
+        return True
+
+    @property
     def threshold(self) -> Threshold:
         return Threshold(self.above, self.below)
 
@@ -169,7 +173,8 @@ class JobEntries(JobTrigger):
         crossing = self.threshold.decide(memory or self.threshold.memory(0), count)
         reason = f"{' + '.join(dict.fromkeys(self.status))} of job {fact.subject}: {crossing.reason}"
         if crossing.movement != "entered":
-            return Decision(crossing.memory, Nothing(cancels=crossing.movement == "left"), reason)
+            over = not self.threshold.holds(count)
+            return Decision(crossing.memory, Nothing(cancels=crossing.movement == "left", over=over), reason)
         fire = Fire(self._told(fact.subject, count, counts), key=fact.subject)
         return Decision(crossing.memory, Hold(self.for_, fire) if self.for_ else fire, reason)
 

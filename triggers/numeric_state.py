@@ -94,6 +94,10 @@ class NumericState(Trigger):
     )
 
     @property
+    def ends(self) -> bool:
+        return True
+
+    @property
     def bounds(self) -> Bounds:
         return Bounds(self.above, self.below)
 
@@ -128,7 +132,9 @@ class NumericState(Trigger):
             return Decision(memory, Nothing(cancels=holds), f"{fact.subject}: {problem}", warns=True)
         reason = f"{fact.subject}: {crossing.reason}"
         if not entered:
-            return Decision(crossing.memory, Nothing(cancels=holds and crossing.movement == "left"), reason)
+            over = value is not None and not crossing.memory["inside"]
+            verdict = Nothing(cancels=holds and crossing.movement == "left", over=over)
+            return Decision(crossing.memory, verdict, reason)
         fire = Fire({**told, "for": str(lasting) if lasting is not None else None})
         return Decision(crossing.memory, Hold(lasting, fire) if lasting else fire, reason)
 

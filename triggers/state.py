@@ -111,7 +111,7 @@ class StateTrigger(Trigger):
         old, new = self._value(fact.data["from_state"]), self._value(fact.data["to_state"])
         if why := self._misfit(old, new):
             ends = self.for_ is not None and self._ends_hold(memory, old, fact.data["to_state"])
-            return Decision(memory, Nothing(cancels=ends), why)
+            return Decision(memory, Nothing(cancels=ends, over=self._is_over(new)), why)
         reason = f"{fact.subject} was {_shown(old)} and is {_shown(new)}"
         if same(old, new) and self.for_ is not None and _is_held(memory, view.now):
             return Decision(memory, Nothing(), f"{fact.subject} is still {_shown(new)}, and `for` goes on")
@@ -147,6 +147,16 @@ class StateTrigger(Trigger):
                 it = "it was" if key.endswith("from") else "it is"
                 return f"{it} {_shown(value)}, and the rule asks for {'not ' if is_not else ''}{wanted}"
         return ""
+
+    @property
+    def ends(self) -> bool:
+        return self.to is not None and self.to.values is not None
+
+    def _is_over(self, new: Json) -> bool:
+        """Whether the state is none of those that the rule waits for; of one that is not there nobody knows."""
+        if self.to is None or new is None:
+            return False
+        return new not in (self.to if self.attribute is not None else self.to.as_text())
 
     def _ends_hold(self, memory: Json, old: Json, to_state: Mapping[str, Json] | None) -> bool:
         new = self._value(to_state)

@@ -83,6 +83,10 @@ class Template(Trigger):
     def watches(self, view: View) -> list[Watch]:
         return [Reads(str(self.value_template.written))]
 
+    @property
+    def ends(self) -> bool:
+        return True
+
     def subject_of(self, fact: Fact) -> str:
         return ""
 
@@ -102,7 +106,7 @@ class Template(Trigger):
         after = {"armed": not _is_true(found), "gives": _kept(found)}
         ends = Nothing(cancels=self.for_ is not None)
         if not _is_true(found):
-            return Decision(after, ends, f"{reason}, which is not true")
+            return Decision(after, Nothing(ends.cancels, over=True), f"{reason}, which is not true")
         if not before["armed"]:
             return Decision(after, ends, f"{reason}, and it was true before, or nothing was known")
         told = _told(fact)

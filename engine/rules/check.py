@@ -309,14 +309,10 @@ class _Rule:
         self._steps(body.get("actions"), ("actions",), names)
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
         self._steps(body.get("finally"), ("finally",), names.with_names("error"))
-        for fault in contradictions(body, self._kinds(body.get("triggers"))):
+        self._steps(body.get("resolved"), ("resolved",), names.with_names("error", "resolved"))
+        made = list(self.plugins.values()) if len(self.plugins) == len(_all_of(body.get("triggers"))) else []
+        for fault in contradictions(body, made, self.known.registry.triggers):
             self.told.fault(fault)
-
-    def _kinds(self, triggers: Json) -> list[type[Trigger]]:
-        """The kinds of its triggers; none where one of them is not known."""
-        if not self._are_known(triggers):
-            return []
-        return [self.known.registry.triggers[each["trigger"]] for _, each in _elements(triggers)]
 
     def _given(self, names: Names) -> Mapping[str, Json]:
         """The values of `trigger_variables`, which are worked out once, when the rule is read."""

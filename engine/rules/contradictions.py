@@ -8,15 +8,24 @@ from engine.judge import Fault
 from engine.plugin import Trigger
 from engine.values import Json
 
-Kinds = Sequence[type[Trigger]]
+Kinds = Mapping[str, type[Trigger]]
 
 
-def contradictions(body: Mapping[str, Json], kinds: Kinds) -> Iterable[Fault]:
-    """What is wrong between the keys of a canonical rule; `kinds` are those of its triggers, if all are known."""
-    if kinds and "missed" in body and not any(kind.keeps_time for kind in kinds):
+def contradictions(body: Mapping[str, Json], triggers: Sequence[Trigger], known: Kinds) -> Iterable[Fault]:
+    """What is wrong between the keys of a rule; `triggers` are its own if all could be made, `known` all kinds."""
+    if not triggers:
+        return
+    if body.get("resolved") and not any(trigger.ends for trigger in triggers):
+        message = '"resolved" is for when something is over, and no trigger of this rule ever says that something is'
+        ending = [name for name, kind in known.items() if kind.ends is not Trigger.ends]
+        expected = f"a trigger that knows an end: {', '.join(sorted(ending))} (of some, only if they wait for a state)"
+        remedy = "take resolved out, or use one of these triggers"
+        yield Fault(("resolved",), "never-over", message, expected, remedy, at_key=True)
+    if "missed" in body and not any(trigger.keeps_time for trigger in triggers):
         message = '"missed" speaks of times that passed, and no trigger of this rule fires at a time'
         remedy = "take it out; what other triggers wait for is not missed, or cannot be known any more"
-        yield _warning("missed", message, remedy, "a trigger such as time, cron or time_pattern")
+        timed = sorted(name for name, kind in known.items() if kind.keeps_time)
+        yield _warning("missed", message, remedy, f"a trigger that fires at times: {', '.join(timed)}")
 
 
 def _warning(key: str, message: str, remedy: str, expected: str = "") -> Fault:

@@ -6,7 +6,8 @@ A program's `body` is plain data, so that it can be kept in the journal and run 
      "if_unsure", "variables", "trigger_variables",
      "fields" (of a script, whose id is "script.…" and which has no triggers),
      "triggers":   [{"trigger": name, "key", "id", "alias", "enabled", "variables", "with": {the plugin's fields}}],
-     "conditions": [condition], "actions": [step], "on_error": [step], "finally": [step]}
+     "conditions": [condition], "actions": [step], "on_error": [step], "finally": [step],
+     "resolved": [step]}
 
 condition   {"condition": "template", "value_template": text} | {"condition": "and" | "or" | "not", "conditions": [...]}
             | {"condition": "compare", "value": …, "above" | "below" | "equals" | "in" | "contains" | "matches": …}

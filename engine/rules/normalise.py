@@ -546,6 +546,7 @@ _RULE_PARTS: dict[str, _One] = {
     "actions": _Normaliser._step,
     "on_error": _Normaliser._step,
     "finally": _Normaliser._step,
+    "resolved": _Normaliser._step,
 }
 _STEP_PARTS: dict[str, dict[str, _One]] = {
     "if": {"if": _Normaliser._condition, "then": _Normaliser._step, "else": _Normaliser._step},

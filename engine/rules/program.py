@@ -20,7 +20,7 @@ from engine.values import Json
 
 SECRET_KEY = "!secret"
 SENSOR = "sensor"
-STEP_KEYS = ("on_error", "finally")
+STEP_KEYS = ("on_error", "finally", "resolved")
 """The keys of a rule, beside `actions`, that hold steps."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REMARKS = frozenset({"note", "metadata", "trace"})

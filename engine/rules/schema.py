@@ -98,6 +98,7 @@ class RuleKeys(Block):
     max_sends = optional(MAX_SENDS, "How much the rule may send in an hour and a day, in all")
     if_unsure = optional(IF_UNSURE, "What to do with a message of which nobody can say whether it arrived")
     on_error = optional(STEPS, "Steps for when the rule fails; `error` says why")
+    resolved = optional(STEPS, "Steps for when what fired is over; `resolved.after` is after how many seconds")
     finally_ = optional(STEPS, "Steps for the end, however the rule ended; `error` says what went wrong, or is empty")
     initial_state = optional(BOOLEAN, "Whether the rule is on")
     trace = optional(ANYTHING, "Taken along from Home Assistant; every run is kept here")

@@ -14,6 +14,7 @@ from functools import partial
 from engine.conditions import check_all, enabled
 from engine.plugin import BOOLEAN, DURATION, integer
 from engine.records import Drop, DueRecord, EventRecord, Expect, InboxRecord, RunRecord, Update
+from engine.resolved import RESOLVED
 from engine.runs import closing
 from engine.runs.called import answer
 from engine.runs.calls import abandon
@@ -33,12 +34,20 @@ AT_ONCE = 1_000
 Program = Mapping[str, Json]
 
 
-def begin(program: Program, event: EventRecord, view: Snapshot, means: Means) -> Course:
+def begin(
+    program: Program, event: EventRecord, view: Snapshot, means: Means, over: Mapping[str, Json] | None = None
+) -> Course:
     """Makes the run of an event and looks at its variables, `per` and conditions; `admitted` is to follow.
 
-    The run has ended already when a condition does not hold. The event is marked as done in the same changes.
+    The run has ended already when a condition does not hold. The event is marked as done in the same changes. With
+    `over` (what templates see as `resolved`) the event is one that has been handled before, and is over now.
     """
     course = _made(program, event, view, means)
+    if over is not None:
+        course.body.frames.clear()
+        course.body.enter(RESOLVED)
+        course.is_over = True
+        course.body.variables[RESOLVED] = over
     _prepare(course, event)
     _close(course)
     return course
@@ -66,7 +75,8 @@ def admitted(course: Course, others: Sequence[RunRecord]) -> None:
     `others` are the open runs of the rule with the same key, oldest first. The caller cancels those in `replaces`.
     """
     try:
-        admission = admit(course.program.get("mode", "queued"), _most(course), others)
+        mode, most = course.program.get("mode", "queued"), _most(course)
+        admission = admit("queued", None, others) if course.is_over else admit(mode, most, others)
     except StepFailed as failure:
         turned_away(course, failure.outcome, failure.reason)
         return
@@ -118,7 +128,7 @@ def cancel(
 def _made(program: Program, event: EventRecord, view: Snapshot, means: Means) -> Course:
     call = event.data.get("call") if event.trigger == "" else None
     run = RunRecord(
-        id=event.id if call else view.ids.row_id(),
+        id=event.id if call or program.get(RESOLVED) else view.ids.row_id(),
         event=event.id,
         rule=event.rule,
         program=event.program,
@@ -159,7 +169,10 @@ def _prepare(course: Course, event: EventRecord) -> None:
     except TemplateProblem as problem:
         _end(course, "error", f"variables: {problem}")
         return
-    if course.program["conditions"] and by_hand(event) and event.data["skip_conditions"]:
+    if course.is_over:
+        after = course.body.variables[RESOLVED]["after"]
+        course.note(RESOLVED, RESOLVED, "begins", f"what the trigger fired for is over, after {after:g} s")
+    elif course.program["conditions"] and by_hand(event) and event.data["skip_conditions"]:
         course.note("conditions", "conditions", "skipped", "the rule was called by name")
     elif course.program["conditions"]:
         answer = check_all(course.program["conditions"], course.scope())

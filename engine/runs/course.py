@@ -84,10 +84,10 @@ class NewWait:
 class Course:
     """A run under way in `advance`. Step functions change `body` and add to the rest; nothing here touches the world.
 
-    `is_admitted` says that the run is new and was let in; `waits` are the waits for triggers that begin, `left` those
-    that are over; `replaces` are runs that this one ends, `joined` runs whose changes have been added to these,
-    `abandoned` the op_ids of effects that nobody waits for any more: those that have not left are to be dropped, for
-    this `reason`.
+    `is_admitted` says that the run is new and was let in, `is_over` that it does `resolved` steps; `waits` are
+    the waits for triggers that begin, `left` those that are over; `replaces` are runs that this one ends, `joined` runs
+    whose changes have been added to these, `abandoned` the op_ids of effects that nobody waits for any more: those that
+    have not left are to be dropped, for this `reason`.
     """
 
     program: Mapping[str, Json]
@@ -107,6 +107,7 @@ class Course:
     warnings: list[TemplateProblem] = field(default_factory=list)
     at: Frame | None = None
     is_admitted: bool = False
+    is_over: bool = False
     version: int = field(init=False)
 
     def __post_init__(self) -> None:

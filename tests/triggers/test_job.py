@@ -100,13 +100,13 @@ def test_with_for_it_holds_on_the_way_in_goes_on_inside_and_is_cancelled_on_the_
     verdicts = [
         decision.verdict for decision in watch(entries(**{"for": {"minutes": 5}}), *errors(3, 30, 31, 20, 21, 30))
     ]
-    assert verdicts[0] == Nothing()
+    assert verdicts[0] == Nothing(over=True)
     assert isinstance(verdicts[1], Hold)
     assert verdicts[1].lasting == timedelta(minutes=5)
     assert verdicts[1].fire.data["count"] == 30
     assert verdicts[2] == Nothing()
-    assert verdicts[3] == Nothing(cancels=True)
-    assert verdicts[4] == Nothing()
+    assert verdicts[3] == Nothing(cancels=True, over=True)
+    assert verdicts[4] == Nothing(over=True)
     assert isinstance(verdicts[5], Hold)
 
 
