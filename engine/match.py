@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from engine import resolved
@@ -176,7 +177,7 @@ class Matcher:
         depth, cause = data.get("depth", 0), data.get("cause", "")
         came = Fact("due", "", None, row.at, depth=depth, cause=cause)
         subject = row.key.removeprefix(hold_key(data["rule"], data["trigger"], ""))
-        return self._fired(watched.watcher, decision, fire, Changes(), view, came, subject)
+        return self._fired(watched.watcher, decision, fire, Changes(), view, came, subject, at=row.at)
 
     def _react(self, watcher: Watcher, fact: Fact, view: Snapshot) -> Reaction:
         subject = watcher.use.plugin.subject_of(fact)
@@ -209,6 +210,7 @@ class Matcher:
         fact: Fact,
         subject: str,
         fault: str = "",
+        at: datetime | None = None,
     ) -> Reaction:
         data = _told(watcher.use, fire)
         if watcher.waiting is not None:
@@ -219,8 +221,8 @@ class Matcher:
         program = watcher.program
         row = view.ids.row_id()
         key = watcher.use.key
-        at = fact.at if fact.kind == "due" else view.now  # what was due while nobody was there is as old as it is
-        event = EventRecord(row, program.rule, program.hash, key, fire.key, data, at, "new", fact.depth, fact.cause)
+        when = at or view.now  # what was due while nobody was there is as old as it is
+        event = EventRecord(row, program.rule, program.hash, key, fire.key, data, when, "new", fact.depth, fact.cause)
         changes.put.append(event)
         if resolved.is_asked(watcher):
             place = resolved.fired_place(watcher.place)

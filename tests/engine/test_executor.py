@@ -18,7 +18,7 @@ from engine.plugin import Accepted, Action, Outcome, Plan, Refused, Request, Vie
 from engine.problem import Problem, ProblemError
 from engine.records import Changes, EventRecord, InboxRecord, ProgramRecord, RunRecord, Update
 from engine.rules.model import Program
-from engine.values import Fact
+from engine.values import Fact, SetState
 from tests.house import START, FailingJournal, House, Outside, PatientClock, TestLog, acting, program, programs
 
 DELAY = """
@@ -510,18 +510,18 @@ async def test_an_event_that_waited_out_a_long_downtime_makes_no_stale_message(j
     assert house.outside.performed == []
 
 
-async def test_what_was_due_in_a_downtime_is_as_late_as_it_is(journal: Journal) -> None:
+async def test_a_hold_that_ended_in_a_downtime_is_as_late_as_it_is(journal: Journal) -> None:
     house = House(journal=journal)
     rule = """
     - id: r
       valid_for: {minutes: 30}
-      triggers: {trigger: time, at: "10:00"}
+      triggers: {trigger: state, entity_id: sensor.x, to: on, for: {minutes: 5}}
       actions: [{action: http.request, data: {url: "https://a.example"}}]
     """
     await house.start(*programs(rule))
+    await house.engine.intake.set(SetState("sensor.x", "on"))
     house.clock.move(timedelta(hours=12))
     following = house.again()
     await following.start(*house.programs.values())
-    await following.engine.work()
     assert await following.outcomes() == ["expired"]
     assert house.outside.performed == []

@@ -121,7 +121,7 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "quote_inside_text": (10,),
     "quote_not_closed": (10,),
     "resolved_that_is_never_over": (9,),
-    "resolved_without_a_state": (9, 12),
+    "resolved_without_a_state": (4, 9, 12),
     "repeat": (8, 13, 17, 21, 26),
     "response_is_off": (10,),
     "retry_wait_misspelled": (11,),
