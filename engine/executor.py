@@ -31,11 +31,13 @@ from engine.records import (
     Update,
 )
 from engine.rules.model import Program, is_script
-from engine.runs.advance import admitted, advance, begin, cancel, cooldown, refused, turned_away
+from engine.runs import digest
+from engine.runs.advance import admitted, advance, begin, by_hand, cancel, cooldown, refused, turned_away
 from engine.runs.called import forbidden
 from engine.runs.caps import clock_time
 from engine.runs.closing import is_last_chance
-from engine.runs.course import Course, Means, NewWait
+from engine.runs.course import Course, Means, NewWait, StepFailed
+from engine.runs.frames import GATHERING
 from engine.runs.gate import NO_STOP, SEND_BY, Gate
 from engine.runs.retry import cancelled
 from engine.standing import Standing
@@ -221,6 +223,11 @@ class Executor:
         """The run a bit further, or ended where it cannot be."""
         program = await self._programs.find(run.program)
         fault = GONE if program is None else self._spoilt.get(run.event)
+        if program is not None and fault is None and digest.is_gathering(run) and _is_time(inbox):
+            course = digest.opened(program.body, run, inbox, view, self._means)
+            self._lanes[_lane_of(run)] = []
+            await self._open(course, program, view)
+            return course
         if program is not None and fault is None:
             return advance(program.body, run, inbox, view, self._means)
         course = cancel({}, run, fault or GONE, view, self._means, outcome="error")
@@ -244,11 +251,35 @@ class Executor:
         if resolved.is_over(event):
             return await self._over(program, event, view)
         course = begin(program.body, event, view, self._means)
+        if course.run.state != "done" and program.body.get("digest") and not by_hand(event):
+            return await self._gather(course, event, program, view)
         if course.run.state != "done":
             await self._admit(course, program, view)
         if course.is_admitted:
-            self._ran(course, event)
+            self._ran(course)
         return course
+
+    async def _gather(self, course: Course, event: EventRecord, program: Program, view: Snapshot) -> Course:
+        """Puts the event into the run that gathers for its key, which begins if it is full."""
+        lane = digest.lane_of(course.run.rule, course.run.key)
+        before = next((run for run in await self._lane(lane) if run.program == event.program), None)
+        try:
+            into = digest.gathered(course, event, before)
+            is_full = digest.is_full(into)
+        except StepFailed as failure:
+            turned_away(course, failure.outcome, failure.reason)
+            return course
+        if is_full:
+            digest.open_now(into, "it is full")
+            await self._open(into, program, view)
+        self._lanes[lane] = [] if is_full else [into.run]
+        return into
+
+    async def _open(self, course: Course, program: Program, view: Snapshot) -> None:
+        """A run that gathered begins, as any new run does."""
+        await self._admit(course, program, view)
+        if course.is_admitted:
+            self._ran(course)
 
     async def _over(self, program: Program, event: EventRecord, view: Snapshot) -> Course | None:
         """The run of the `resolved` steps, if the rule did anything when its trigger fired."""
@@ -273,7 +304,7 @@ class Executor:
             return resolved.has_run(run.outcome)
         return await self._journal.get(EventRecord, (event,)) is None
 
-    def _ran(self, course: Course, event: EventRecord) -> None:
+    def _ran(self, course: Course) -> None:
         """The rule has run: the last time is kept, and who listens hears of it (semantics section 2)."""
         rule, now = course.run.rule, course.view.now
         if rule not in self._ran_now and rule not in self._rowless and self._standing.knows(rule):
@@ -282,8 +313,8 @@ class Executor:
         kind = "script_started" if is_script(rule) else "automation_triggered"
         if self._matcher.hears(("event", kind)):
             told = {"name": course.program.get("alias", rule), "entity_id": self._standing.entity_of(rule)}
-            told["source"] = str(event.data.get("description") or "")
-            fact = Fact("event", kind, told, now, depth=event.depth + 1, cause=course.run.id)
+            told["source"] = str(course.body.trigger.get("description") or "")
+            fact = Fact("event", kind, told, now, depth=course.run.depth + 1, cause=course.run.id)
             course.facts.insert(0, heard(fact, course.view))
 
     async def _is_orphan(self, event: EventRecord) -> bool:
@@ -525,7 +556,16 @@ class Executor:
 
 
 def _lane(course: Course) -> Lane:
-    return course.run.rule, course.run.key
+    return _lane_of(course.run)
+
+
+def _lane_of(run: RunRecord) -> Lane:
+    return run.rule, run.key
+
+
+def _is_time(inbox: Sequence[InboxRecord]) -> bool:
+    """Whether one of the messages says that a digest has gathered long enough, and none that it is not wanted."""
+    return any(each.token == GATHERING for each in inbox) and all(each.kind != "cancel" for each in inbox)
 
 
 def _unkeepable(changes: Changes) -> str:

@@ -81,6 +81,22 @@ async def test_resolved_says_when_the_import_has_caught_up() -> None:
         assert world.told()[1:] == [f"Job {job} caught up after 10 minutes"]
 
 
+async def test_digest_tells_each_shop_once_an_hour() -> None:
+    async with Shown("complaints") as world:
+        await world.begin("log.write")
+        for shop, stars, text in (
+            ("Delhi", 1, "late"),
+            ("Pune", 2, "cold"),
+            ("Delhi", 5, "great"),
+            ("Delhi", 2, "rude"),
+        ):
+            await world.advance(60)
+            await world.webhook("complaint", json={"shop": shop, "stars": stars, "text": text})
+        assert world.told() == []
+        await world.advance(3600)
+        assert world.told() == ["2 complaints about Delhi: late; rude", "1 complaints about Pune: cold"]
+
+
 @pytest.mark.parametrize("word", ["once", "skip"])
 async def test_the_other_words_of_missed(word: str) -> None:
     async with World(start=START, time_zone="UTC") as world:

@@ -27,7 +27,7 @@ HOUSE = """
 4   conditions/holds conditions/typed conditions/compare conditions/entities conditions/clock conditions
 4   runs/limits runs/called runs/frames runs/course
 4   runs/calls runs/loops runs/waits runs/steps
-4   runs/closing runs/modes runs/caps runs/gate runs/retry runs/advance
+4   runs/closing runs/modes runs/caps runs/gate runs/retry runs/advance runs/digest
 5   journal/api journal/codes journal/rows journal/memory journal/file journal/owner journal/writer
 5   journal/sqlite journal/backup journal/postgres
 6   pulse notices outages notify lookout drift silence expired programs prune scrub forget reactions intake

@@ -49,6 +49,7 @@ from engine.rules.schema import (
     STEP_KINDS,
     ActionStep,
     Branch,
+    Digest,
     ParallelBranch,
     Repeat,
     Retry,
@@ -306,6 +307,9 @@ class _Rule:
         self.told.templates(body.get("valid_for"), ("valid_for",), names)
         self.told.templates(body.get("cooldown"), ("cooldown",), names)
         self._conditions(body.get("conditions"), ("conditions",), names)
+        if "digest" in body:
+            self.told.block(Digest, body["digest"], ("digest",))
+            names = names.of_digest()
         self._steps(body.get("actions"), ("actions",), names)
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
         self._steps(body.get("finally"), ("finally",), names.with_names("error"))

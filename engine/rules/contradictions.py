@@ -13,6 +13,7 @@ Kinds = Mapping[str, type[Trigger]]
 
 def contradictions(body: Mapping[str, Json], triggers: Sequence[Trigger], known: Kinds) -> Iterable[Fault]:
     """What is wrong between the keys of a rule; `triggers` are its own if all could be made, `known` all kinds."""
+    yield from _with_digest(body)
     if not triggers:
         return
     if body.get("resolved") and not any(trigger.ends for trigger in triggers):
@@ -26,6 +27,26 @@ def contradictions(body: Mapping[str, Json], triggers: Sequence[Trigger], known:
         remedy = "take it out; what other triggers wait for is not missed, or cannot be known any more"
         timed = sorted(name for name, kind in known.items() if kind.keeps_time)
         yield _warning("missed", message, remedy, f"a trigger that fires at times: {', '.join(timed)}")
+
+
+def _with_digest(body: Mapping[str, Json]) -> Iterable[Fault]:
+    """What cannot stand beside `digest`."""
+    if "digest" not in body:
+        return
+    against = {
+        "cooldown": "a rule that rests would throw a whole digest away; digest itself says how often the rule runs",
+        "resolved": "a digest is about many events, and nobody could say when it is over",
+    }
+    for key, why in against.items():
+        if key in body:
+            remedy = f'take "{key}" or "digest" out: {why}'
+            also = ((("digest",), '"digest" is here'),)
+            message = f'"{key}" and "digest" do not go together'
+            yield Fault((key,), "not-together", message, remedy=remedy, at_key=True, also=also)
+    if body.get("mode") == "single":
+        message = "with mode: single a digest is thrown away when the rule is still at work on the one before it"
+        remedy = "take mode out; digests then wait for their turn"
+        yield Fault(("mode",), "not-together", message, remedy=remedy)
 
 
 def _warning(key: str, message: str, remedy: str, expected: str = "") -> Fault:

@@ -39,6 +39,10 @@ class Names:
         """The same names and some more."""
         return Names(self.roots | set(names), self.trigger)
 
+    def of_digest(self) -> Names:
+        """The same names for the steps of a rule that gathers events: `trigger` holds all of them."""
+        return Names(self.roots, frozenset(_OF_EVERY_TRIGGER) | {"events", "count"})
+
     def inside(self, name: str) -> Names:
         """The same names and one that only a part of the rule sees; what that part sets, the rest sees as well."""
         return Inner(self, name)

@@ -30,7 +30,7 @@ _LATER_FILE_KEYS = frozenset({"variables", "input_select"})
 _FILE_KEYS = frozenset({*_RULE_LISTS, *_SCRIPT_LISTS, *_ENTITIES, _SENSORS, _TEMPLATES})
 _LOGIC = ("and", "or", "not")
 _TRIGGER_KEYS = frozenset(TriggerKeys.fields())
-_LATER_RULE_KEYS = frozenset({"quiet_hours", "digest"})
+_LATER_RULE_KEYS = frozenset({"quiet_hours"})
 _OLD_STEP_KEYS = {
     "service": "action",
     "service_template": "action",

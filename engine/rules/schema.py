@@ -7,6 +7,7 @@ published for editors.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from engine.declared import DECLARED
@@ -32,7 +33,7 @@ from engine.field import (
     optional,
     required,
 )
-from engine.kinds import BOUND, ENTITIES, IS_ENTITY, STATES, TIME_OR_ENTITY, WEEKDAY, truth_as_state
+from engine.kinds import BOUND, ENTITIES, IS_ENTITY, STATES, TIME_OF_DAY, TIME_OR_ENTITY, WEEKDAY, truth_as_state
 from engine.registry import Registry
 from engine.rules.selector import SELECTORS
 from engine.settings import MAX_SENDS, MODES
@@ -69,6 +70,9 @@ REPEAT: Kind[Json] = Kind(
 RETRY: Kind[Json] = Kind(
     "a number of attempts, or a mapping such as {attempts: 3, wait: 10}", {"type": "object", "of": "retry"}, _as_it_is
 )
+DIGEST: Kind[Json] = Kind(
+    "a mapping such as {every: {hours: 1}, max: 50}", {"type": "object", "of": "digest"}, _as_it_is
+)
 ONE_CONDITION: Kind[Json] = Kind("a condition", {"of": "condition"}, _as_it_is)
 FIELDS: Kind[dict[str, Json]] = Kind(
     "a mapping of names to what they are for", {"type": "object", "literally": True}, MAPPING.read
@@ -93,6 +97,7 @@ class RuleKeys(Block):
     max_exceeded = optional(SILENCE, "How loud it is when a run is refused")
     per = optional(TEXT, "A template: mode, cooldown and holds are kept for each of its values, such as each contact")
     valid_for = optional(DURATION, "How long after it was due a message may still be sent")
+    digest = optional(DIGEST, "Gather events, and handle them in one run, as `trigger.events`")
     missed = optional(MISSED, "What becomes of times that passed while rulewheel was not running")
     cooldown = optional(DURATION, "How long the rule rests after it has started, for each value of `per`")
     max_sends = optional(MAX_SENDS, "How much the rule may send in an hour and a day, in all")
@@ -263,6 +268,28 @@ class Retry(Block):
 
     attempts = required(integer(1, 10), "How often in all")
     wait = optional(DURATION, "How long to wait before the next attempt")
+
+
+class Digest(Block):
+    """For how long events are gathered: one of every, for and at; and how many of them."""
+
+    every = optional(DURATION, "Until the clock has gone on so far, counted from midnight: each full hour, for example")
+    for_ = optional(DURATION, "For so long, from the first event on")
+    at = optional(many(TIME_OF_DAY), "Until this time of the day, or the first of several")
+    max = optional(integer(2, 1_000), "So many at most; then they are handled at once. 100 if you say nothing")
+
+    def check(self) -> list[tuple[str, str]]:
+        given = [
+            key for key, value in (("every", self.every), ("for", self.for_), ("at", self.at)) if value is not None
+        ]
+        if not given:
+            return [("", "it does not say for how long; add one of every, for and at")]
+        if len(given) > 1:
+            return [(given[1], f'"{given[0]}" and "{given[1]}" are both given; keep one of them')]
+        wait = self.every or self.for_
+        if wait is not None and isinstance(wait, timedelta) and wait <= timedelta(0):
+            return [(given[0], "this is no time at all; write a longer one, such as {minutes: 10}")]
+        return []
 
 
 class DelayStep(Step):
@@ -483,6 +510,7 @@ def published(registry: Registry) -> dict[str, Json]:
         "branch": shared.block(Branch),
         "parallel": {"anyOf": [{"$ref": "#/$defs/step"}, _one_or_many("step"), shared.block(ParallelBranch)]},
         "repeat": shared.block(Repeat),
+        "digest": shared.block(Digest),
         "retry": {"anyOf": [{"type": "integer"}, shared.block(Retry)]},
         "poll": {**shared.block(Question), "allOf": _data_by_action(registry, shared)},
     }
@@ -587,6 +615,7 @@ _NESTED: Mapping[str, dict[str, Json]] = {
     "retry": {"$ref": "#/$defs/retry"},
     "poll": {"$ref": "#/$defs/poll"},
     "data": {"type": "object"},
+    "digest": {"$ref": "#/$defs/digest"},
 }
 
 

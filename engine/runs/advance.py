@@ -19,7 +19,7 @@ from engine.runs import closing
 from engine.runs.called import answer
 from engine.runs.calls import abandon
 from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
-from engine.runs.frames import ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
+from engine.runs.frames import GATHERING, ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
 from engine.runs.modes import admit
 from engine.runs.steps import begin_step, left_sequence, resume_step
 from engine.scope import TemplateProblem
@@ -49,7 +49,7 @@ def begin(
         course.is_over = True
         course.body.variables[RESOLVED] = over
     _prepare(course, event)
-    _close(course)
+    close(course)
     return course
 
 
@@ -66,7 +66,7 @@ def cooldown(course: Course) -> timedelta | None:
 def turned_away(course: Course, outcome: str, reason: str) -> None:
     """Ends a new run before its first step."""
     _end(course, outcome, reason)
-    _close(course)
+    close(course)
 
 
 def admitted(course: Course, others: Sequence[RunRecord]) -> None:
@@ -88,7 +88,7 @@ def admitted(course: Course, others: Sequence[RunRecord]) -> None:
         course.run = course.run._replace(state="queued", reason=admission.reason)
     else:
         _go_on(course)
-    _close(course)
+    close(course)
 
 
 def advance(program: Program, run: RunRecord, inbox: Iterable[InboxRecord], view: Snapshot, means: Means) -> Course:
@@ -101,7 +101,7 @@ def advance(program: Program, run: RunRecord, inbox: Iterable[InboxRecord], view
     if course.run.state == "queued":
         course.run = course.run._replace(state="running")
     _go_on(course)
-    _close(course)
+    close(course)
     return course
 
 
@@ -109,7 +109,7 @@ def refused(event: EventRecord, reason: str, view: Snapshot, means: Means, outco
     """The run of an event that is not handled at all: it ends before its first step."""
     course = _made({}, event, view, means)
     _end(course, outcome, reason)
-    _close(course)
+    close(course)
     return course
 
 
@@ -121,7 +121,7 @@ def cancel(
     course.changes.expect.append(Expect(RunRecord, (run.id,), {"version": run.version}))
     _cancel(course, outcome, reason)
     _go_on(course)
-    _close(course)
+    close(course)
     return course
 
 
@@ -204,6 +204,8 @@ def _receive(course: Course, message: InboxRecord) -> None:
 
 def _go_on(course: Course) -> None:
     """Does steps until every leaf waits; a run that never waits lets others have their turn now and then."""
+    if course.body.gathering is not None:
+        return
     for _ in range(AT_ONCE):
         if course.run.state == "done" or (frame := course.body.ready()) is None:
             return
@@ -337,6 +339,8 @@ def _end(course: Course, outcome: str, reason: str) -> None:
     _drop_waits(course, f"the run ended: {reason}")
     course.body.frames.clear()
     closing.leave(course)
+    if course.body.gathering is not None:
+        course.changes.drop.append(Drop(DueRecord, (due_key(course.run.id, GATHERING),)))
     if course.body.call is not None and course.body.call["run"]:
         row, response = course.view.ids.row_id(), course.body.response
         course.changes.put.append(answer(course.body.call, course.run.id, outcome, reason, response, row))
@@ -353,7 +357,7 @@ def _drop_waits(course: Course, reason: str) -> None:
     course.changes.drop += [Drop(DueRecord, (due_key(course.run.id, token),)) for token in course.body.tokens()]
 
 
-def _close(course: Course) -> None:
+def close(course: Course) -> None:
     """Brings the run's record up to date with where it stands, bounded in size."""
     if course.run.state != "done" and _too_large(course.body):
         _end(course, "error", "the run holds more than 1 MiB; keep less in its variables")

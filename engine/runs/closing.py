@@ -28,7 +28,9 @@ def begins(course: Course, outcome: str, reason: str, failed: str | None) -> boo
     The run's frames are gone by then. What a run did not begin, it does not end.
     """
     body = course.body
-    if not course.program.get(FINALLY) or body.closing is not None or course.run.state == "queued":
+    if not course.program.get(FINALLY) or body.closing is not None:
+        return False
+    if course.run.state == "queued" or body.gathering is not None:
         return False
     body.closing = {"outcome": outcome, "reason": reason, "failed": failed is not None, "cut": False}
     if body.failure is None:

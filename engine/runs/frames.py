@@ -15,6 +15,7 @@ from engine.values import Json
 ROOT = "actions"
 ON_ERROR = "on_error"
 FINALLY = "finally"
+GATHERING = "digest"
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class Frame:
 @dataclass(slots=True)
 class Body:
     """The changeable part of a run. `failure` is set while `on_error` steps run: outcome and reason of what failed.
+    `gathering` is set while a digest gathers: how large its events are, and the key that it will have.
     `closing` is set while `finally` steps run: how the run ended before, and whether their time is bounded (`cut`).
 
     `late` is by how many seconds its waits were overrun, because rulewheel was not there when they ended; `lines` are
@@ -65,6 +67,7 @@ class Body:
     steps: int = 0
     failure: dict[str, Json] | None = None
     closing: dict[str, Json] | None = None
+    gathering: dict[str, Json] | None = None
     response: Json = None
     late: float = 0.0
     lines: dict[str, list[int]] = field(default_factory=dict)
@@ -126,6 +129,7 @@ def packed(body: Body) -> Json:
         "steps": body.steps,
         "failure": body.failure,
         "closing": body.closing,
+        "gathering": body.gathering,
         "response": body.response,
         "late": body.late,
         "lines": body.lines,
@@ -144,6 +148,7 @@ def unpacked(data: Mapping[str, Any]) -> Body:
         steps=data["steps"],
         failure=data["failure"],
         closing=data.get("closing"),
+        gathering=data.get("gathering"),
         response=data["response"],
         late=data.get("late", 0.0),
         lines={path: list(lines) for path, lines in data.get("lines", {}).items()},
@@ -179,4 +184,16 @@ def steps_at(program: Mapping[str, Json], path: str) -> list[Json]:
     return steps
 
 
-__all__ = ["FINALLY", "ON_ERROR", "ROOT", "Body", "Frame", "Wait", "begun", "packed", "steps_at", "unpacked"]
+__all__ = [
+    "FINALLY",
+    "GATHERING",
+    "ON_ERROR",
+    "ROOT",
+    "Body",
+    "Frame",
+    "Wait",
+    "begun",
+    "packed",
+    "steps_at",
+    "unpacked",
+]

@@ -94,7 +94,11 @@ class Author:
             rule[self._use("on_error")] = self._sequence(DEPTH, self.random.randint(1, 2))
         if self._chance(0.3):
             rule[self._use("finally")] = self._sequence(DEPTH, self.random.randint(1, 2))
-        if "job.entries" in str(rule["triggers"]) and self._chance(0.5):
+        if mode != "single" and self._chance(0.15):
+            rule[self._use("digest")] = self.random.choice(
+                ({"for": 20}, {"every": 60, "max": 3}, {"for": 300, "max": 2})
+            )
+        if "digest" not in rule and "job.entries" in str(rule["triggers"]) and self._chance(0.5):
             rule[self._use("resolved")] = self._sequence(DEPTH, 1)
         if self._chance(0.3):
             rule["missed"] = self._use(self.random.choice(("skip", "each")))

@@ -25,6 +25,7 @@ def test_stories_hold_every_construct() -> None:
     triggers = {"webhook", "dedupe", "job.entries", "for", "time", "time_pattern", "cron", "event_data"}
     conditions = {"template", "compare", "trigger", "and", "or", "not"}
     keys = {"retry", "timeout", "continue_on_error", "response_variable", "enabled", "on_error", "finally", "valid_for"}
+    keys |= {"resolved", "digest", "each", "skip"}
     assert modes | steps | triggers | conditions | keys <= used
 
 

@@ -48,6 +48,8 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "data_not_indented": (10,),
     "date_that_is_none": (4, 5),
     "delay_in_words": (8,),
+    "digest_that_fits_nothing": (2, 3, 6, 13),
+    "digest_without_a_time": (2, 11, 12, 17, 26),
     "duplicate_key": (7,),
     "duration_in_words": (7,),
     "duration_unit": (8,),
