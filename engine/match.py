@@ -311,7 +311,7 @@ def _told(use: TriggerUse, fire: Fire) -> dict[str, Any]:
         "idx": str(use.index),
         "alias": use.alias or None,
         "platform": use.name,
-        "description": use.alias or use.name,
+        "description": use.plugin.describe(fire.data),
         **fire.data,
     }
 

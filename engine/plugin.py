@@ -331,6 +331,10 @@ class Trigger(Block):
         """What the fact means; `memory` is None for a subject not seen before."""
         raise NotImplementedError
 
+    def describe(self, told: Mapping[str, Json]) -> str:
+        """What happened in a few words, `trigger.description`; `told` is the data of the `Fire`."""
+        return self.name.replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 
 from engine.plugin import View
 from engine.template import Template, TemplateProblem, is_template
+from engine.template.dates import as_timedelta
+from engine.template.moments import moment_in
 from engine.values import Json
 
 
@@ -46,14 +48,23 @@ class Scope:
 
 
 def with_time(variables: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The variables, with `trigger.now` as a time; the fact carried it as ISO text."""
+    """The variables, with times and durations below `trigger` as what they are; facts carry them as text."""
     trigger = variables.get("trigger")
-    if not isinstance(trigger, Mapping) or not isinstance(trigger.get("now"), str):
+    if not isinstance(trigger, Mapping):
         return variables
-    try:
-        return {**variables, "trigger": {**trigger, "now": datetime.fromisoformat(trigger["now"])}}
-    except ValueError:
-        return variables
+    read = {key: found for key, reader in _TIMES.items() if (found := reader(trigger.get(key))) is not None}
+    return {**variables, "trigger": {**trigger, **read}} if read else variables
 
+
+def _lasting(value: Json) -> timedelta | None:
+    return as_timedelta(value) if isinstance(value, str) else None
+
+
+def _event(value: Json) -> Json:
+    fired = moment_in(value.get("time_fired")) if isinstance(value, Mapping) else None
+    return {**value, "time_fired": fired} if fired is not None else None
+
+
+_TIMES: Mapping[str, Callable[[Json], object]] = {"now": moment_in, "for": _lasting, "event": _event}
 
 __all__ = ["Scope", "TemplateProblem"]

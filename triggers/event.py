@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engine.plugin import (
     MAPPING,
     TEXT,
@@ -25,6 +27,7 @@ from engine.plugin import (
 )
 
 _NOBODY = {"id": None, "parent_id": None, "user_id": None}
+_OF_EXAMPLES = {"time_fired": "2026-03-02T04:30:00+00:00", "context": _NOBODY}
 
 
 def _context(value: Json) -> dict[str, list[str]]:
@@ -57,6 +60,7 @@ class Event(Trigger):
     gives = {
         "event.event_type": "The type of the event",
         "event.data": "What it carries, by name",
+        "event.time_fired": "When it was fired",
         "event.context": "By whom it came: `id` is the run that fired it, or null; `parent_id` and `user_id` are null",
     }
     event_type = required(many(TEXT), "The type of the event, or a list of types")
@@ -69,7 +73,7 @@ class Event(Trigger):
             gives=[
                 (
                     {"order": "A1"},
-                    {"event": {"event_type": "order_paid", "data": {"order": "A1"}, "context": _NOBODY}},
+                    {"event": {"event_type": "order_paid", "data": {"order": "A1"}, **_OF_EXAMPLES}},
                 )
             ],
         ),
@@ -84,7 +88,7 @@ class Event(Trigger):
                         "event": {
                             "event_type": "order_paid",
                             "data": {"shop": {"city": "Pune", "till": 2}, "order": "A1"},
-                            "context": _NOBODY,
+                            **_OF_EXAMPLES,
                         }
                     },
                 ),
@@ -102,8 +106,11 @@ class Event(Trigger):
         for key, wanted in self.context.items():
             if context[key] not in wanted:
                 return Decision(memory, Nothing(), f"its context.{key} is not what the rule asks for")
-        told = {"event": {"event_type": fact.subject, "data": fact.data, "context": context}}
-        return Decision(memory, Fire(told), f"the event {fact.subject} came")
+        told = {"event_type": fact.subject, "data": fact.data, "time_fired": fact.at.isoformat(), "context": context}
+        return Decision(memory, Fire({"event": told}), f"the event {fact.subject} came")
+
+    def describe(self, told: Mapping[str, Json]) -> str:
+        return f"event '{told['event']['event_type']}'"
 
 
 def _difference(wanted: Json, found: Json, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engine.plugin import Decision, Example, Fact, Facts, Fire, Json, Trigger, View, Watch, choice, required
 
 
@@ -20,5 +22,8 @@ class HomeAssistant(Trigger):
         return [Facts("start" if self.event == "start" else "shutdown")]
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
-        told = "rulewheel has started" if self.event == "start" else "rulewheel is about to stop"
-        return Decision(memory, Fire({"event": self.event}), told)
+        told = {"event": self.event}
+        return Decision(memory, Fire(told), self.describe(told))
+
+    def describe(self, told: Mapping[str, Json]) -> str:
+        return "rulewheel has started" if told["event"] == "start" else "rulewheel is about to stop"

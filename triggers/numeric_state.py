@@ -138,6 +138,9 @@ class NumericState(Trigger):
         fire = Fire({**told, "for": str(lasting) if lasting is not None else None})
         return Decision(crossing.memory, Hold(lasting, fire) if lasting else fire, reason)
 
+    def describe(self, told: Mapping[str, Json]) -> str:
+        return f"numeric state of {told['entity_id']}"
+
     def _value(self, state: Mapping[str, Json], view: View) -> float | None:
         """The number that is looked at; None while there is none. Raises ValueError and TemplateProblem."""
         if self.value_template is not None:

@@ -127,6 +127,9 @@ class StateTrigger(Trigger):
         held = {"from": old, "until": _until(view.now, lasting)}
         return Decision(held, Hold(lasting, fire) if lasting else fire, reason)
 
+    def describe(self, told: Mapping[str, Json]) -> str:
+        return f"state of {told['entity_id']}"
+
     def _asked(self) -> dict[str, Wanted | None]:
         return {"from": self.from_, "to": self.to, "not_from": self.not_from, "not_to": self.not_to}
 

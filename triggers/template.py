@@ -117,6 +117,9 @@ class Template(Trigger):
         fire = Fire({**told, "for": str(lasting) if lasting is not None else None})
         return Decision(after, Hold(lasting, fire) if lasting else fire, reason)
 
+    def describe(self, told: Mapping[str, Json]) -> str:
+        return f"{told['entity_id'] or 'the time'} via template"
+
     def _result(self, view: View) -> Json:
         return view.render(self.value_template.written)
 

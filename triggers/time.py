@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -171,6 +172,9 @@ class Time(Clocked):
         due = super().decide(memory, fact, view)
         entity = next((at.entity for at in self.at if isinstance(at, ByEntity) and str(at) == fact.subject), None)
         return replace(due, verdict=Fire({"now": _local(fact, view), "entity_id": entity}))
+
+    def describe(self, told: Mapping[str, Json]) -> str:
+        return f"time set in {told['entity_id']}" if told["entity_id"] else "time"
 
 
 class Cron(Clocked):

@@ -47,7 +47,7 @@ def rendered(value: Json, variables: Mapping[str, Json] | None = None) -> Json:
             return value
         return Template.parse(value).render(variables or {}, now=_EPOCH, zone=UTC, strict=True)
     if isinstance(value, dict):
-        return {key: rendered(part, variables) for key, part in value.items()}
+        return {rendered(key, variables): rendered(part, variables) for key, part in value.items()}
     if isinstance(value, list):
         return [rendered(part, variables) for part in value]
     return value

@@ -161,8 +161,10 @@ def _prepare(course: Course, event: EventRecord) -> None:
     try:
         given = event.data.get("variables", {}) if by_hand(event) else {}
         course.body.variables |= given
-        for name, value in [*(own.get("variables") or {}).items(), *course.program["variables"].items()]:
-            if name not in given:
+        for name, value in (own.get("variables") or {}).items():
+            course.body.variables[name] = course.scope().render(value)
+        for name, value in {**(course.program.get("trigger_variables") or {}), **course.program["variables"]}.items():
+            if name not in course.body.variables:
                 course.body.variables[name] = course.scope().render(value)
         if "per" in course.program:
             course.run = course.run._replace(key=str(course.scope().render(course.program["per"], strict=True)))

@@ -28,7 +28,8 @@ def verdict(wanted: Json, data: Json) -> object:
 )
 def test_all_that_is_asked_for_is_there(wanted: Json, data: Json) -> None:
     context = {"id": None, "parent_id": None, "user_id": None}
-    assert verdict(wanted, data) == Fire({"event": {"event_type": "order_paid", "data": data, "context": context}})
+    told = {"event_type": "order_paid", "data": data, "time_fired": NOW.isoformat(), "context": context}
+    assert verdict(wanted, data) == Fire({"event": told})
 
 
 @pytest.mark.parametrize(

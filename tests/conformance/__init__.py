@@ -1,0 +1,1 @@
+"""Behaviour observed on Home Assistant, each case as somebody would tell it, run through a World."""
