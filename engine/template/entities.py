@@ -142,9 +142,9 @@ def is_state(entity: Any, state: Any) -> bool:
 
 
 def is_state_attr(entity: Any, name: Any, value: Any) -> bool:
-    """Whether the entity has this attribute, with this value."""
-    found = look_up(entity)
-    return found is not None and name in found.attributes and bool(found.attributes[name] == value)
+    """Whether the entity has this attribute, with this value; none is no value."""
+    found = state_attr(entity, name)
+    return found is not None and bool(found == value)
 
 
 def has_value(entity: Any) -> bool:

@@ -21,7 +21,7 @@ MAX_BLOCKS = 12
 _WORDS = """
     Template Output TemplateData For If Assign AssignBlock With Macro CallBlock FilterBlock ExprStmt Continue Break
     Name NSRef Const Tuple List Dict Pair Keyword CondExpr Filter Test Call Getattr Getitem Slice Concat Compare Operand
-    Add Sub Mul Div FloorDiv Mod And Or Not Neg Pos
+    Add Sub Mul Div FloorDiv Mod Pow And Or Not Neg Pos
 """
 _ALLOWED = frozenset(_WORDS.split())
 _BLOCKS = (nodes.For, nodes.If, nodes.With, nodes.Macro, nodes.CallBlock, nodes.FilterBlock, nodes.AssignBlock)
@@ -211,10 +211,6 @@ def _check(node: nodes.Node, depth: int, blocks: int) -> None:
 
 
 def _forbidden(node: nodes.Node) -> TemplateProblem:
-    if isinstance(node, nodes.Pow):
-        return TemplateProblem(
-            "`**` is not allowed in templates", line=node.lineno, remedy="multiply instead", subject="**"
-        )
     word = {"FromImport": "from", "ScopedEvalContextModifier": "autoescape", "Scope": "autoescape"}.get(
         type(node).__name__, type(node).__name__.lower()
     )

@@ -35,6 +35,7 @@ from engine.template.moments import alike, moment_in, with_zones, zoned
 Method = Callable[..., Any]
 
 _ABSENT: Any = object()
+_LONGEST_POWER = 256  # bits, well above the largest whole number
 _WIDE = re.compile(r"\d{4,}|\*")
 _WEEK = type(date(2000, 1, 1).isocalendar())
 _ATTRIBUTES: dict[type, frozenset[str]] = {
@@ -131,6 +132,16 @@ def calculate(sign: str, left: Any, right: Any) -> Any:
         raise TemplateProblem(f"`{sign}` cannot work on {kind(left)} and {kind(right)}", remedy=remedy) from None
 
 
+def _power(base: Any, exponent: Any) -> Any:
+    """`base ** exponent`; what would be far too long is not worked out."""
+    if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > _LONGEST_POWER:
+        raise TemplateProblem("a number is too large", expected="at most 30 digits")
+    found = operator.pow(base, exponent)
+    if isinstance(found, complex):
+        raise TemplateProblem("there is no root of a number below 0", subject="**")
+    return found
+
+
 _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -138,6 +149,7 @@ _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "/": operator.truediv,
     "//": operator.floordiv,
     "%": operator.mod,
+    "**": _power,
 }
 
 

@@ -166,7 +166,6 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "template_trigger_misspelled_function": (4,),
     "template_trigger_without_braces": (4,),
     "template_with_import": (10,),
-    "template_with_power": (10,),
     "template_without_quotes": (10,),
     "template_without_value": (10,),
     "template_wrong_bracket": (10,),
