@@ -42,8 +42,8 @@ coverage: $(VENV)/.installed-dev ## Run the tests and print the branches that no
 	@$(BIN)/coverage report --include 'engine/*' --fail-under 95
 	@$(BIN)/coverage report
 
-bench: $(VENV)/.installed-dev ## Print every other figure: webhooks beside a peer, idle, check, journal (some 5 minutes)
-	@for figure in webhook idle check journal; do $(BIN)/python -m benchmarks.$$figure || exit 1; done
+bench: $(VENV)/.installed-dev ## Print every other figure: webhooks beside a peer, idle, check, journal, rules, sleeping (some 10 minutes)
+	@for figure in webhook idle check journal rules sleeping; do $(BIN)/python -m benchmarks.$$figure || exit 1; done
 
 kills: $(VENV)/.installed-dev ## Kill the daemon 200 times while 2,000 events come in (some 3 minutes)
 	@$(BIN)/python -m benchmarks.kills

@@ -14,7 +14,7 @@ from typing import Any
 from engine import resolved
 from engine.plugin import Poll, Schedule, Trigger
 from engine.records import Changes, Drop, DueRecord, EventRecord, Expect, InboxRecord, MemoryRecord, WaitRecord
-from engine.rules.model import Program, TriggerUse
+from engine.rules.model import Program
 from engine.scope import Scope, TemplateProblem
 from engine.states import Channel, Snapshot
 from engine.values import Decision, Fact, Fire, Hold, Json, Nothing, SetState
@@ -126,9 +126,9 @@ class Matcher:
         return changes
 
     def decide(self, channel: Channel, fact: Fact, view: Snapshot) -> list[Reaction]:
-        """What each trigger that listens makes of the fact."""
+        """What each trigger that listens makes of the fact, but for those that it surely does not concern."""
         self.on_fact(fact)
-        return [self._react(watcher, fact, view) for watcher in self.watches.watchers(channel)]
+        return [self._react(watcher, fact, view) for watcher in self.watches.concerned(channel, fact)]
 
     def hears(self, channel: Channel) -> bool:
         """Whether anybody listens to a channel by its name; who listens to everything does not count."""
@@ -212,7 +212,7 @@ class Matcher:
         fault: str = "",
         at: datetime | None = None,
     ) -> Reaction:
-        data = _told(watcher.use, fire)
+        data = {**watcher.use.known, "description": watcher.use.plugin.describe(fire.data), **fire.data}
         if watcher.waiting is not None:
             run, token = watcher.waiting.run, watcher.waiting.token
             message = InboxRecord(view.ids.row_id(), run, token, "trigger", data)
@@ -302,18 +302,6 @@ def _decided(watcher: Watcher, memory: Json, fact: Fact, view: Snapshot) -> tupl
     except Exception as error:  # one trigger's mistake must not keep the fact from the others
         fault = f"the trigger {watcher.use.name} failed: {type(error).__name__}: {error}"
         return Decision(memory, Nothing(), fault), fault
-
-
-def _told(use: TriggerUse, fire: Fire) -> dict[str, Any]:
-    """What a template sees as `trigger` (semantics section 3, common fields)."""
-    return {
-        "id": use.id or str(use.index),
-        "idx": str(use.index),
-        "alias": use.alias or None,
-        "platform": use.name,
-        "description": use.plugin.describe(fire.data),
-        **fire.data,
-    }
 
 
 def _dedupe(watcher: Watcher, fire: Fire, event: EventRecord, view: Snapshot) -> str | None:

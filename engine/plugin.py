@@ -300,13 +300,16 @@ class Trigger(Block):
 
     `gives` says what `trigger` holds when it fires, by dotted name ("job.id"); what lies below a name is free. `knows`
     are the names that templates of its `late` fields may read besides. One that `keeps_time` fires at the instants of
-    its calendars, and `missed` speaks of those.
+    its calendars, and `missed` speaks of those. A trigger that keeps no memory may say in
+    `passes` what of it is the fact's own data as it came, by its dotted name in the data ("" for all of it): a rule
+    whose first conditions do not hold for that data is then not even asked, where many listen.
     """
 
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[Example, ...]] = ()
     gives: ClassVar[Mapping[str, str]] = {}
+    passes: ClassVar[Mapping[str, str]] = {}
     knows: ClassVar[tuple[str, ...]] = ()
     keeps_time: ClassVar[bool] = False
 
@@ -325,6 +328,10 @@ class Trigger(Block):
 
     def attach(self, view: View) -> Mapping[str, Json]:
         """What is remembered of each subject when the trigger is loaded, by what is known then; nothing by default."""
+        return {}
+
+    def needs(self) -> Mapping[str, Json]:
+        """Values that a fact's data must hold, or else it means nothing to this trigger; mappings may hold more."""
         return {}
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:

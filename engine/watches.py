@@ -15,12 +15,14 @@ from typing import Any, TypeAlias
 
 from engine.calendar import pattern
 from engine.declaration import Declaration
+from engine.index import FEW, Index, PassedOver
 from engine.plugin import Facts, Poll, Reads, Request, Schedule, States, View, Watch, Webhook
+from engine.predicates import asked_of
 from engine.rules.model import Program, TriggerUse, content_hash
 from engine.scope import Scope
 from engine.states import Channel
 from engine.template import Template, TemplateProblem
-from engine.values import Json, State
+from engine.values import Fact, Json, State
 
 Place: TypeAlias = tuple[str, str]
 EVERYTHING = "*"
@@ -153,6 +155,7 @@ class Watches:
     schedules: dict[str, tuple[Watcher, Schedule]] = field(default_factory=dict)
     webhooks: dict[str, frozenset[str]] = field(default_factory=dict)
     _channels: dict[Channel, dict[Place, Watcher]] = field(default_factory=dict)
+    _indexes: dict[Channel, Index[Watcher]] = field(default_factory=dict)
     _prefixes: dict[str, dict[Place, Watcher]] = field(default_factory=dict)
     _watched: dict[Place, Watched] = field(default_factory=dict)
     _readers: dict[str, dict[Place, None]] = field(default_factory=dict)
@@ -187,13 +190,33 @@ class Watches:
 
     def watchers(self, channel: Channel) -> list[Watcher]:
         """Who listens to a channel; those to a state's prefix and to everything of a kind included."""
+        return list({**self._channels.get(channel, {}), **self._of_all(channel)}.values())
+
+    def _of_all(self, channel: Channel) -> dict[Place, Watcher]:
+        """Who listens to everything of the channel's kind, or to a state's prefix."""
         kind, subject = channel
-        found = {**self._channels.get(channel, {}), **self._channels.get((kind, EVERYTHING), {})}
+        found = dict(self._channels.get((kind, EVERYTHING), {}))
         if kind == "state":
             for prefix, watchers in self._prefixes.items():
                 if subject.startswith(prefix):
                     found |= watchers
-        return list(found.values())
+        return found
+
+    def concerned(self, channel: Channel, fact: Fact) -> list[Watcher]:
+        """Who listens to a channel; where many do, only those of whom the fact has what they ask of it."""
+        index = self._indexes.get(channel)
+        if index is None:
+            return self.watchers(channel)
+        others = self._of_all(channel)
+        own = index.concerned(fact)
+        return list({watcher.place: watcher for watcher in (*own, *others.values())}.values()) if others else own
+
+    def passed_over(self, rule: str) -> list[PassedOver]:
+        """How often triggers of the rule were not asked, for what its conditions or they themselves ask of a fact."""
+        found = [
+            index.passed_over(place) for index in self._indexes.values() for place in self._watched if place[0] == rule
+        ]
+        return [each for each in found if each is not None]
 
     def is_named(self, channel: Channel) -> bool:
         """Whether somebody listens to just this channel, or to entities whose names begin like this one's."""
@@ -213,6 +236,8 @@ class Watches:
         for where, key in _channels_of(watcher, watch):
             table: dict[Any, dict[Place, Watcher]] = self._prefixes if where == "prefix" else self._channels
             table.setdefault(key, {})[watcher.place] = watcher
+            if where != "prefix":
+                self._look_up(key, watcher)
         if isinstance(watch, Poll):
             self._share(watch, 1)
         elif isinstance(watch, Schedule):
@@ -223,12 +248,26 @@ class Watches:
     def _unlisten(self, watcher: Watcher, watch: Watch) -> None:
         for where, key in _channels_of(watcher, watch):
             _without(self._prefixes if where == "prefix" else self._channels, key, watcher.place)
+            if where != "prefix" and key in self._indexes:
+                self._indexes[key].remove(watcher.place)
+                if key not in self._channels:
+                    del self._indexes[key]
         if isinstance(watch, Poll):
             self._share(watch, -1)
         elif isinstance(watch, Schedule):
             self.schedules.pop(schedule_key(watcher, watch), None)
         elif isinstance(watch, Webhook):
             self._open(watch.id)
+
+    def _look_up(self, channel: Channel, watcher: Watcher) -> None:
+        """Takes one more listener into the channel's index, or makes one where there are many now."""
+        index, listeners = self._indexes.get(channel), self._channels[channel]
+        if index is not None:
+            _take_in(index, watcher)
+        elif len(listeners) > FEW:
+            index = self._indexes[channel] = Index()
+            for each in listeners.values():
+                _take_in(index, each)
 
     def _share(self, poll: Poll, more: int) -> None:
         """One poll for all who ask the same, at the smallest of their paces; none when nobody asks any more."""
@@ -281,6 +320,12 @@ def _without(table: dict[Any, dict[Place, Any]], key: Any, place: Place) -> None
         left.pop(place, None)
         if not left:
             del table[key]
+
+
+def _take_in(index: Index[Watcher], watcher: Watcher) -> None:
+    predicates, never = asked_of(watcher.program, watcher.use, is_waited_for=watcher.waiting is not None)
+    index.remove(watcher.place)
+    index.add(watcher.place, watcher, predicates, never)
 
 
 def schedule_key(watcher: Watcher, schedule: Schedule) -> str:

@@ -23,7 +23,7 @@ HOUSE = """
 2   registry judge secret settings
 3   rules/selector rules/model rules/schema rules/names rules/known rules/sensors rules/program
 3   rules/normalise rules/blueprint rules/complaints rules/contradictions rules/check rules/circles rules/book
-4   standing scope states entity later missed watches resolved match
+4   standing scope states entity later missed predicates spans index watches resolved match
 4   conditions/holds conditions/typed conditions/compare conditions/entities conditions/clock conditions
 4   runs/limits runs/called runs/frames runs/course
 4   runs/calls runs/loops runs/waits runs/steps

@@ -63,6 +63,7 @@ class Event(Trigger):
         "event.time_fired": "When it was fired",
         "event.context": "By whom it came: `id` is the run that fired it, or null; `parent_id` and `user_id` are null",
     }
+    passes = {"event.data": ""}
     event_type = required(many(TEXT), "The type of the event, or a list of types")
     event_data = default(MAPPING, {}, "Only events that carry these values; mappings inside may hold more")
     context = default(CONTEXT, {}, "Only events that came by one of these: `id`, `parent_id` or `user_id`")
@@ -98,6 +99,10 @@ class Event(Trigger):
 
     def watches(self, view: View) -> list[Watch]:
         return [Facts("event", event_type) for event_type in dict.fromkeys(self.event_type)]
+
+    def needs(self) -> Mapping[str, Json]:
+        wanted: Mapping[str, Json] = self.event_data
+        return wanted
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
         if other := _difference(self.event_data, fact.data, "event_data"):

@@ -56,6 +56,7 @@ class WebhookTrigger(Trigger):
         "query": "What stood behind the question mark of the address, by name",
         "headers": "Harmless headers of the call by name in small letters, such as headers['x-request-id']",
     }
+    passes = {"json": "json", "data": "data", "query": "query"}
     webhook_id = required(WEBHOOK_ID, "A name for the webhook; its address is made from it")
     allowed_methods = default(
         many(choice("GET", "HEAD", "POST", "PUT")), ["POST", "PUT"], "Methods of calls that count; others are ignored"

@@ -74,6 +74,16 @@ class TriggerUse:
     variables: Mapping[str, Json]
     given: Mapping[str, Json] = field(default_factory=dict)
 
+    @property
+    def known(self) -> dict[str, Json]:
+        """What a template sees of the trigger itself as `trigger` (semantics section 3, common fields)."""
+        return {
+            "id": self.id or str(self.index),
+            "idx": str(self.index),
+            "alias": self.alias or None,
+            "platform": self.name,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Program:

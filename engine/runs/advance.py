@@ -13,6 +13,7 @@ from functools import partial
 
 from engine.conditions import check_all, enabled
 from engine.plugin import BOOLEAN, DURATION, integer
+from engine.predicates import leading, ruled_out
 from engine.records import Drop, DueRecord, EventRecord, Expect, InboxRecord, RunRecord, Update
 from engine.resolved import RESOLVED
 from engine.runs import closing
@@ -166,7 +167,8 @@ def _prepare(course: Course, event: EventRecord) -> None:
         for name, value in {**(course.program.get("trigger_variables") or {}), **course.program["variables"]}.items():
             if name not in course.body.variables:
                 course.body.variables[name] = course.scope().render(value)
-        if "per" in course.program:
+        # Not where the conditions do not hold anyway: where many rules listen, such a rule is not even asked.
+        if "per" in course.program and not (own and ruled_out(leading(course.program, own), event.data)):
             course.run = course.run._replace(key=str(course.scope().render(course.program["per"], strict=True)))
     except TemplateProblem as problem:
         _end(course, "error", f"variables: {problem}")
