@@ -66,7 +66,8 @@ def entities_of(*domains: str) -> Kind[list[str]]:
             meant = f"{domains[0]}.{re.sub(r'[^a-z0-9_]+', '_', text)}" if text.strip("_") else ""
             raise ValueError(f'expected an entity such as "{example}"' + (f'; write "{meant}"' if meant else ""))
         if text.partition(".")[0] not in domains:
-            raise ValueError(f"expected an entity whose name begins with {' or '.join(f'{each}.' for each in domains)}")
+            begins = " or ".join(f"{each}." for each in domains)
+            raise ValueError(f"expected an entity whose name begins with {begins}; name one of that kind")
         return text
 
     each = Kind(f'an entity such as "{example}"', {"type": "string", IS_ENTITY: True}, one)

@@ -158,9 +158,16 @@ def _mapping(value: Json) -> dict[str, Json]:
     return dict(value)
 
 
-TEXT: Final = Kind("text", {"type": ["string", "number"]}, _text)
-NUMBER: Final = Kind("a number", {"type": ["number", "string"], "pattern": _NUMBER}, _number)
-BOOLEAN: Final = Kind("true or false", {"enum": [True, False, *_BOOLEANS]}, _boolean)
+TEXT: Final = Kind("text", {"type": ["string", "number"]}, _text, "write one text here, in quotes")
+NUMBER: Final = Kind(
+    "a number",
+    {"type": ["number", "string"], "pattern": _NUMBER},
+    _number,
+    "write it in digits, without a unit or other words",
+)
+BOOLEAN: Final = Kind(
+    "true or false", {"enum": [True, False, *_BOOLEANS]}, _boolean, "write true or false, without quotes"
+)
 DURATION: Final = Kind(
     'a duration: seconds, "HH:MM:SS", or a mapping such as {minutes: 5}',
     {
@@ -171,6 +178,7 @@ DURATION: Final = Kind(
         "additionalProperties": False,
     },
     duration,
+    'write the number of seconds, or hours, minutes and seconds in quotes: "00:05:00"',
 )
 # A person writes the plus, for 98765 43210 without one is a number in Iran; a template may give digits, as webhooks do.
 PHONE: Final = Kind(
@@ -178,16 +186,31 @@ PHONE: Final = Kind(
     {"type": "string", "pattern": r"^\s*(\+|\D|$)", "help": PLUS_FIRST.strip()},
     _phone,
 )
-URL: Final = Kind('a web address such as "https://example.com/orders"', {"type": "string"}, _url)
+URL: Final = Kind(
+    'a web address such as "https://example.com/orders"',
+    {"type": "string"},
+    _url,
+    "write it as a browser shows it, with https:// in front",
+)
 ANYTHING: Final = Kind("any value", {}, _anything)
-MAPPING: Final = Kind("a mapping of names to values", {"type": "object"}, _mapping)
+MAPPING: Final = Kind(
+    "a mapping of names to values",
+    {"type": "object"},
+    _mapping,
+    "write a name, a colon and a value on each line below it",
+)
+
+
+_NO_BOUND: Final = 100_000
+"""A bound that only keeps out what is absurd is no advice."""
 
 
 def integer(least: int, most: int) -> Kind[int]:
     """A whole number within bounds, both included."""
     says = f"a whole number from {least} to {most}"
     bounds: dict[str, Json] = {"minimum": least, "maximum": most, "pattern": _NUMBER}
-    return Kind(says, {"type": ["integer", "string"], **bounds}, _whole(least, most))
+    remedy = f"write it in digits, {least} or more" + (f", but at most {most}" if most < _NO_BOUND else "")
+    return Kind(says, {"type": ["integer", "string"], **bounds}, _whole(least, most), remedy)
 
 
 def choice(*words: str, meant: Mapping[str, str] | None = None) -> Kind[str]:
@@ -199,7 +222,8 @@ def choice(*words: str, meant: Mapping[str, str] | None = None) -> Kind[str]:
             raise ValueError(f"expected one of {', '.join(words)}" + (f"; {guess}" if guess else ""))
         return str(value)
 
-    return Kind(f"one of {', '.join(words)}", {"enum": list(words), **({"meant": {**meant}} if meant else {})}, read)
+    schema = {"enum": list(words), **({"meant": {**meant}} if meant else {})}
+    return Kind(f"one of {', '.join(words)}", schema, read, "write one of these words, as it stands here")
 
 
 def meant_by(value: Json, words: Iterable[str], meant: Mapping[str, str]) -> str:
@@ -232,7 +256,7 @@ def many(kind: Kind[T]) -> Kind[list[T]]:
 
     says = f"{kind.says}, or a list of them"
     several = {"type": "array", "minItems": 1, "items": kind.schema, "title": says}
-    return Kind(says, {"anyOf": [kind.schema, several]}, read)
+    return Kind(says, {"anyOf": [kind.schema, several]}, read, kind.remedy)
 
 
 def either(says: str, *kinds: Kind[Any]) -> Kind[Any]:
@@ -246,7 +270,8 @@ def either(says: str, *kinds: Kind[Any]) -> Kind[Any]:
                 continue
         raise ValueError(f"expected {says}")
 
-    return Kind(says, {"anyOf": [kind.schema for kind in kinds]}, read)
+    remedy = next((kind.remedy for kind in kinds if kind.remedy), "")
+    return Kind(says, {"anyOf": [kind.schema for kind in kinds]}, read, remedy)
 
 
 def listing(kind: Kind[T]) -> Kind[list[T]]:

@@ -212,6 +212,8 @@ def _remedy(error: ValidationError, schema: Mapping[str, Any]) -> str:
         return "the quotes around it are curly ones of a word processor; write straight ones"
     if error.validator == "maxProperties":
         return "keep one of them"
+    if error.validator == "minItems":
+        return "write at least one, or leave the line out"
     branches = [schema, *schema.get("anyOf", ())]
     takes = {each for branch in branches for each in _types(branch)}
     if "array" in takes and not takes & {"string", "number", "integer"} and not isinstance(value, list | dict):
@@ -272,10 +274,13 @@ def _meant_key(key: str, known: Mapping[str, Any] | list[str]) -> str:
     if bare != key and bare in known:
         return f'write "- {bare}:", with a space after the dash'
     other = next((name for name, words in _OTHER_WORDS.items() if name in known and key.lower() in words), "")
-    return f'did you mean "{other}"?' if other else near(key, known)
+    guess = f'did you mean "{other}"?' if other else near(key, known)
+    return guess or (f'take "{shown(key)}" out, or write one of these instead' if known else f'take "{shown(key)}" out')
 
 
 _OTHER_WORDS = {
+    "sequence": ("steps", "actions", "action", "do", "then"),
+    "actions": ("steps", "do", "then"),
     "above": ("greater", "greater_than", "more", "more_than", "over", "gt", "threshold"),
     "below": ("less", "less_than", "lower", "lower_than", "under", "lt"),
     "equals": ("is", "eq", "value_is"),
@@ -311,7 +316,7 @@ def _not_allowed(path: Path, instance: Json, schema: Mapping[str, Any]) -> Fault
         "not-allowed",
         f"{named(path)} is {found(instance)}",
         expected=schema.get("title") or f"one of {', '.join(words)}",
-        remedy=meant_by(instance, words, schema.get("meant", {})),
+        remedy=meant_by(instance, words, schema.get("meant", {})) or schema.get("help", ""),
     )
 
 
@@ -391,7 +396,7 @@ def _unread(path: Path, value: Json, fault: ValueError, kind: Kind[Any]) -> Faul
         path, value, sentence, at_key = (*path, *fault.path), fault.value, fault.sentence, fault.at_key
         says = ""
     first, _, remedy = sentence.partition("; ")
-    remedy = remedy or kind.remedy
+    remedy = remedy or ("" if at_key else kind.remedy)
     expected = first.removeprefix("expected ")
     if at_key:
         return Fault(path, "wrong-value", first, remedy=remedy, at_key=True)

@@ -51,7 +51,7 @@ def _bound(value: Json) -> float | str:
 ENTITY: Final = Kind('an entity such as "input_boolean.holidays"', {"type": "string", IS_ENTITY: True}, _entity)
 ENTITIES: Final = Kind(f"{ENTITY.says}, or several", many(ENTITY).schema, _entities)
 BOUND: Final[Kind[float | str]] = Kind(
-    "a number, or an entity that holds one", {"type": ["number", "string"], IS_ENTITY: True}, _bound
+    "a number, or an entity that holds one", {"type": ["number", "string"], IS_ENTITY: True}, _bound, NUMBER.remedy
 )
 
 

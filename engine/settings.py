@@ -52,6 +52,8 @@ MODES = ("queued", "single", "restart", "parallel")
 SETTINGS_FILE = "rulewheel.yaml"
 SECRETS_FILE = "secrets.yaml"
 _LARGEST_PORT = 65535
+_KEYS = "begin each line with a key and a colon: rules: rules"
+_BELOW = "write each key with a colon and its value on a line of its own below it, indented"
 _SECRET_NAME = re.compile(r"token|password|secret$|api.?key", re.IGNORECASE)
 _SECRET_LINE = re.compile(r"(?im)^(.*(?:token|password|secret|api.?key)[\w-]*[\"']?\s*:\s*)(?!!)(\S.*)$")
 _LONG_SECRET = 6
@@ -64,7 +66,7 @@ def _zone(value: Json) -> str:
         zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         hint = near(name, zoneinfo.available_timezones())  # slow: it walks through all zone files
-        raise ValueError(hint or 'write the name of a time zone such as "Asia/Kolkata"') from None
+        raise ValueError(hint or f"there is no such zone; {_ZONE_REMEDY}") from None
     return name
 
 
@@ -128,9 +130,15 @@ def _meant_host(text: str) -> str:
     return f"write {inner}, nothing before or behind it" if is_one else "write it as it stands in a web address"
 
 
-ZONE: Kind[str] = Kind('a time zone such as "Asia/Kolkata"', {"type": "string"}, _zone)
+_ZONE_REMEDY = "write continent and city, as Wikipedia's list of tz database time zones has them"
+ZONE: Kind[str] = Kind('a time zone such as "Asia/Kolkata"', {"type": "string"}, _zone, _ZONE_REMEDY)
 HOST: Kind[str] = Kind('a host, or host:port, such as "shop.example"', {"type": "string"}, _host)
-ADDRESS: Kind[tuple[str, int]] = Kind('a host and a port, such as "127.0.0.1:8321"', {"type": "string"}, _address)
+ADDRESS: Kind[tuple[str, int]] = Kind(
+    'a host and a port, such as "127.0.0.1:8321"',
+    {"type": "string"},
+    _address,
+    "write 127.0.0.1, a colon and the port; 0.0.0.0 instead lets other machines in",
+)
 
 
 OVER = _days(2, "what was sent in the last day counts for the caps of rules")
@@ -145,7 +153,10 @@ def _max_sends(value: Json) -> dict[str, int]:
 
 
 MAX_SENDS: Kind[dict[str, int]] = Kind(
-    "a mapping such as {hour: 20, day: 100}", {"type": "object", "literally": True}, _max_sends
+    "a mapping such as {hour: 20, day: 100}",
+    {"type": "object", "literally": True},
+    _max_sends,
+    "write hour, day or both, each with a number of 1 or more",
 )
 
 
@@ -308,7 +319,7 @@ class _Reading:
         """The settings, as far as they can be read; None when something is wrong."""
         values = {} if self.source.value is None else self.source.value
         if not isinstance(values, dict):
-            self._fault(Fault((), "wrong-type", f"the settings are {found(values)}", expected="keys and values"))
+            self._fault(Fault((), "wrong-type", f"the settings are {found(values)}", "keys and values", _KEYS))
             return None
         if not self._block(SettingsFile, values, ()):
             return None
@@ -474,7 +485,7 @@ class _Reading:
         """Whether the mapping is right; a value that may be a template in a rule must be written out here."""
         if not isinstance(values, dict):
             faults = [
-                Fault((), "wrong-type", f'"{path[-1]}" is {found(values)}', expected="a mapping of keys to values")
+                Fault((), "wrong-type", f'"{path[-1]}" is {found(values)}', "a mapping of keys to values", _BELOW)
             ]
         else:
             faults = block_faults(block, values) or _templates(values, block)

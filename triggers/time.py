@@ -107,6 +107,11 @@ def _hand(value: Json) -> str | int:
 HAND = Kind('a number, "*", or "/n" for every n', {"type": ["string", "integer"]}, _hand)
 
 
+def _with_remedy(sentence: str, remedy: str) -> str:
+    """The sentence with what to do, where it does not say so itself."""
+    return sentence if "; did you mean" in sentence else f"{sentence}; {remedy}"
+
+
 class Clocked(Trigger):
     """What all triggers by the clock share: whatever is due fires."""
 
@@ -202,7 +207,12 @@ class Cron(Clocked):
         try:
             calendar.cron(self.expression, UTC)
         except ValueError as fault:
-            return [("expression", str(fault))]
+            return [
+                (
+                    "expression",
+                    _with_remedy(str(fault), 'write it like "30 9 * * mon-fri": half past nine, Monday to Friday'),
+                )
+            ]
         return []
 
     def watches(self, view: View) -> list[Watch]:
@@ -241,7 +251,8 @@ class TimePattern(Clocked):
             try:
                 calendar.pattern(**{**dict.fromkeys(hands, "*"), hand: "*" if value is None else value}, zone=UTC)
             except ValueError as fault:
-                faults.append((hand, str(fault).removeprefix(f"{hand}: ")))
+                says = str(fault).removeprefix(f"{hand}: ")
+                faults.append((hand, _with_remedy(says, 'write "/5" for every fifth one, a number for that one alone')))
         return faults
 
     def watches(self, view: View) -> list[Watch]:

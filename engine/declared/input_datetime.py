@@ -50,7 +50,8 @@ class InputDatetime(Declaration):
             try:
                 self._read(self.initial, UTC)
             except ValueError:
-                return [("initial", f'"initial" is not what it holds; expected {self.holds}, in quotes')]
+                expected = f"expected {self.holds}, in quotes; write it like that, or leave it out"
+                return [("initial", f'"initial" is not what it holds; {expected}')]
         return []
 
     @property

@@ -29,7 +29,8 @@ class InputNumber(Declaration):
         if self.min >= self.max:
             return [("max", f"max is {self.max} and min is {self.min}; max must be the larger one")]
         if self.initial is not None and not self.min <= self.initial <= self.max:
-            return [("initial", f"initial is {self.initial}; expected a number from {self.min} to {self.max}")]
+            expected = f"expected a number from {self.min} to {self.max}; write one of these, or change min or max"
+            return [("initial", f"initial is {self.initial}; {expected}")]
         if self.step < LEAST_STEP:
             return [("step", f"a step of {self.step} leads nowhere; expected a number above 0")]
         return []

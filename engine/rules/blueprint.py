@@ -136,7 +136,9 @@ class _Reader:
         if declared is not None and not isinstance(declared, dict):
             message = f'the input "{shown(name)}" is {found(declared)}'
             expected = "nothing, or a mapping with name, description, default and selector"
-            self.faults.append(Fault(at, "wrong-type", message, expected))
+            self.faults.append(
+                Fault(at, "wrong-type", message, expected, "write name: and selector: below it, indented")
+            )
             declared = None
         declared = declared or {}
         self._block(InputKeys, declared, at)
@@ -240,7 +242,7 @@ class Blueprints:
         begun = Use(own, _source_at(source, places, spot), [], is_whole=False)
         if not isinstance(call, dict):
             expected = 'a mapping such as "path: reminder.yaml" with "input:" below it'
-            fault = Fault((USE,), "wrong-type", f'"{USE}" is {found(call)}', expected)
+            fault = Fault((USE,), "wrong-type", f'"{USE}" is {found(call)}', expected, "write path: below it, indented")
             return replace(begun, faults=[fault])
         faults = [replace(each, path=(USE, *each.path)) for each in block_faults(UseBlueprint, call)]
         blueprint = self.find(str(call.get("path", "")), domain)

@@ -629,6 +629,7 @@ class _Rule:
         else:
             message = f'there is no {what} "{shown(name)}"' if isinstance(name, str) else f"the {what} is {found(name)}"
             hint = near(name, known) if isinstance(name, str) else ""
+            hint = hint or f"write one of these; what each {what} does: rulewheel reference"
             self.told.fault(Fault(at, f"unknown-{what}", message, _one_of(name, known), hint))
 
 

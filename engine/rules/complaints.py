@@ -253,9 +253,8 @@ def too_many(message: str, place: Place | None) -> Problem:
 
 def _with_keys(fault: Fault, block: type[Block], beside: type[Block]) -> Fault:
     known = [*block.fields(), *beside.fields()]
-    return replace(
-        fault, expected=f"one of {', '.join(known)}", remedy=fault.remedy or near(str(fault.path[-1]), known)
-    )
+    remedy = near(str(fault.path[-1]), known) or fault.remedy
+    return replace(fault, expected=f"one of {', '.join(known)}", remedy=remedy)
 
 
 def _names_entity(field: Field[Any]) -> bool:

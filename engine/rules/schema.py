@@ -50,12 +50,13 @@ def _nested(says: str, of: str) -> Kind[Json]:
     return Kind(says, {"type": "array", "of": of}, _as_it_is)
 
 
-WORD: Kind[str] = Kind("text", {"type": ["string", "number"], "literally": True}, TEXT.read)
+WORD: Kind[str] = Kind("text", {"type": ["string", "number"], "literally": True}, TEXT.read, TEXT.remedy)
 NAME: Kind[str] = Kind(
     "a name of letters, digits and _", {"type": "string", "literally": True, "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, str
 )
 MODE = Kind(f"one of {', '.join(MODES)}", {"enum": list(MODES), "literally": True}, str)
-MISSED = Kind("one of once, skip, each", {"enum": ["once", "skip", "each"], "literally": True}, str)
+_MISSED = choice("once", "skip", "each", meant={"all": "each", "every": "each", "none": "skip", "last": "once"})
+MISSED: Kind[str] = Kind(_MISSED.says, {**_MISSED.schema, "literally": True}, _MISSED.read)
 IF_UNSURE = Kind("one of hold, send_again, drop", {"enum": ["hold", "send_again", "drop"], "literally": True}, str)
 SILENCE = choice("silent", "debug", "info", "warning", "error", "critical")
 DOMAIN = Kind("automation or script", {"enum": ["automation", "script"], "literally": True}, str)
@@ -592,7 +593,7 @@ class _Shared:
         if "of" in schema:
             return {**_NESTED[schema["of"]], "description": field.says}
         if schema.get("literally"):
-            kept = {key: value for key, value in schema.items() if key not in _OURS - {"title"}}
+            kept = {key: _helpless(value) for key, value in schema.items() if key not in _OURS - {"title"}}
             return {**kept, "description": field.says}
         name = _pointer(field.kind.says)
         self._kinds.setdefault(name, {"title": field.kind.says, **_or_template(schema)})
@@ -625,12 +626,21 @@ _OURS = frozenset(("title", "literally", "help", "meant", LATE, IS_ENTITY))
 
 def _or_template(schema: Mapping[str, Json]) -> dict[str, Json]:
     """The schema, with a template standing for the value and for each element of it."""
-    kept = {key: value for key, value in schema.items() if key not in _OURS}
+    kept = {key: _helpless(value) for key, value in schema.items() if key not in _OURS}
     if "items" in kept:
         kept["items"] = _or_template(kept["items"])
     alternatives = [_or_template(each) for each in kept.pop("anyOf")] if "anyOf" in kept else [kept]
     template: dict[str, Json] = {"$ref": "#/$defs/template"}
     return {"anyOf": [template, *(each for each in alternatives if each != template)]} if kept or alternatives else {}
+
+
+def _helpless(value: Json) -> Json:
+    """The schemas inside a schema, without the advice that they have for our own messages."""
+    if isinstance(value, list):
+        return [_helpless(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _helpless(each) for key, each in value.items() if key != "help" or not isinstance(each, str)}
 
 
 def _pointer(name: str) -> str:

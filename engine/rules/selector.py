@@ -165,8 +165,11 @@ class _Look(_Common):
     optionsInFlow = optional(BOOLEAN, "Taken along from Home Assistant")  # noqa: N815  their name for it
 
 
+_ONE_OF_THESE = "write one of these, or text: for anything"
+
+
 def _reads(says: str, read: Callable[[Json], Any]) -> Kind[Any]:
-    return Kind(says, {}, read)
+    return Kind(says, {}, read, "write a value that the blueprint takes")
 
 
 def _written(says: str, fits: Callable[[str], object]) -> Kind[Any]:
@@ -434,7 +437,11 @@ def selector_faults(selector: Json, at: Path) -> list[Fault]:
     if name not in SELECTORS:
         expected = f"one of {', '.join(_CHECKED)}"
         message = f'there is no selector "{shown(name)}"'
-        return [Fault((*at, name), "unknown-selector", message, expected, near(name, SELECTORS), at_key=True)]
+        return [
+            Fault(
+                (*at, name), "unknown-selector", message, expected, near(name, SELECTORS) or _ONE_OF_THESE, at_key=True
+            )
+        ]
     options = selector[name] or {}
     if name not in _CHECKED:
         return []

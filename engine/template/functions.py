@@ -127,6 +127,7 @@ def unknown(what: str, name: str, table: Iterable[str]) -> TemplateProblem:
     """The problem of a filter, test or function that does not exist."""
     known = [word for word in table if word.isidentifier()]
     remedy = ELSEWHERE.get(name) or suggestion(name, known)
+    remedy = remedy or f"take it out, or write it in another way; docs/templates.md has every {what} that there is"
     return TemplateProblem(f"no {what} `{name}`", remedy=remedy, subject=name)
 
 

@@ -117,6 +117,7 @@ _CURES = (
     (r"expected token '.+?', got '='", "to compare, write `==`"),
     (r"expected token 'end of print statement', got", "join two parts with `~`, or close the `{{` before"),
     (r"(unexpected|an expression, got) '(end of print statement|\})'", "write a value in front of the `}}`"),
+    (r"expected token '\(', got", "give it its brackets, with what goes in between them"),
     (r"unexpected '[\])]'", "take it out, or open it before"),
     (r"Missing end of comment tag", "write `#}` where the comment ends"),
     (r"unexpected char [\"']([\"'])[\"'] at", "write the same quote at the end of the text"),

@@ -329,3 +329,33 @@ def test_of_a_file_of_secrets_with_mistakes_only_the_mistakes_are_told(folder: P
     found = loaded(folder, WELL + "connections: {chakra: {token: !secret chakra_token}}")
     assert [problem.message for problem in found.problems] == ["this line cannot be read"]
     assert found.settings is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time_zone: Nowhere/At/All",
+        "time_zone: [a]",
+        "listen: 8321",
+        "listen: {webhooks: x}",
+        "sending: maybe",
+        "sending: [a]",
+        "rules: [a]",
+        "keep: {runs: x}",
+        "defaults: {max: 1}",
+        "defaults: {mode: xyz}",
+        "defaults: {max_sends: 5}",
+        "notices: {mail_to: []}",
+        "hosts: [a]",
+        "hosts: {a.b: {http: maybe}}",
+        "test_to: 5",
+        "zzqq: 5",
+        "connections: {zzqq: {}}",
+        "- a",
+        "5",
+    ],
+)
+def test_every_mistake_says_what_to_do(folder: Path, text: str) -> None:
+    found = loaded(folder, text if text.startswith(("sending", "-", "5")) else WELL + text)
+    assert found.problems
+    assert [problem.message for problem in found.problems if not problem.remedy] == []
