@@ -90,7 +90,8 @@ class HttpConnection(Connection):
         if answer.status in call.expect:
             outcome = Accepted(proof=f"status {answer.status}")
         if isinstance(outcome, Accepted):
-            return Accepted(call.shown(answer), outcome.proof)
+            shown = call.shown(answer)
+            return Accepted(shown, f"{outcome.proof}{_flaw(answer, shown)}")
         told = replace(outcome, reason=f"{call.host.name}: {outcome.reason}")
         return replace(told, answer=call.shown(answer)) if isinstance(told, Refused) else told
 
@@ -124,7 +125,7 @@ class _Call:
         if not answer.readable:
             return {**found, "text": None}
         clean = self._cleaned(answer)
-        if "json" in answer.headers.get("content-type", ""):
+        if _is_json(answer):
             try:
                 return {**found, "json": clean.json()}
             except ValueError:
@@ -181,6 +182,21 @@ class _Call:
             raise _SecretMissing(f'not sent: there is no secret "{name}"; add it to secrets.yaml') from None
         self._secrets.append(found)
         return found
+
+
+def _flaw(answer: Answer, shown: Mapping[str, Json]) -> str:
+    """What of an answer did not come as it should, for who reads why a later step has nothing to work with."""
+    if answer.cut:
+        return "; its body is too long and is left out"
+    if not answer.readable:
+        return "; its body is packed and is left out"
+    if answer.body and "json" not in shown and _is_json(answer):
+        return "; its body is called JSON and is none, so it is text"
+    return ""
+
+
+def _is_json(answer: Answer) -> bool:
+    return "json" in answer.headers.get("content-type", "")
 
 
 @lru_cache(maxsize=1024)

@@ -62,20 +62,23 @@ async def test_text_is_sent_and_read_as_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "text"),
+    ("answer", "text", "flaw"),
     [
-        (ok(b'{"a":'), '{"a":'),
-        (ok(b"x", headers="Content-Encoding: gzip\r\n"), None),
-        (ok(b"x" * 1_100_000), None),
+        (ok(b'{"a":'), '{"a":', "; its body is called JSON and is none, so it is text"),
+        (ok(b"x", headers="Content-Encoding: gzip\r\n"), None, "; its body is packed and is left out"),
+        (ok(b"x" * 1_100_000), None, "; its body is too long and is left out"),
+        (ok(b""), "", ""),
+        (ok(b"x", headers=""), "x", ""),
     ],
 )
-async def test_an_accepted_request_stays_accepted_when_its_answer_cannot_be_read(
-    answer: bytes, text: str | None
+async def test_an_accepted_request_stays_accepted_when_its_answer_cannot_be_read_and_says_why(
+    answer: bytes, text: str | None, flaw: str
 ) -> None:
     async with Trap(lambda _: Do(answer)).listening() as trap, connected() as http:
         outcome = await http.perform(request(trap), OPERATION)
     assert isinstance(outcome, Accepted)
     assert outcome.answer["text"] == text
+    assert outcome.proof == f"status 200{flaw}"
 
 
 async def test_a_secret_goes_into_a_header_and_is_taken_out_of_what_comes_back() -> None:
