@@ -47,6 +47,8 @@ STABLE = timedelta(milliseconds=STABLE_MS)
 MOST_PATIENCE = timedelta(seconds=10)
 """With files that never come to rest."""
 STOP_SECONDS = 15.0
+FAREWELL_SECONDS = 5.0
+"""For rules that wait for the shutdown; other work goes on meanwhile."""
 
 
 class Daemon:
@@ -209,14 +211,24 @@ class Daemon:
         self.health.ready = False
         self.readiness.stopping(f"{self.engine.effects.under_way} calls under way")
         self.log.info("stopping", under_way=self.engine.effects.under_way)
-        with contextlib.suppress(JournalError):
-            await self.engine.intake.take(("shutdown", "shutdown"), Fact("event", "shutdown", {}, self.clock.now()))
+        await self._say_farewell()
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self.engine.stop()
         except TimeoutError:
             self.log.warning("calls did not end in time; they will be unsure", count=self.engine.effects.under_way)
         self.log.info("stopped")
+
+    async def _say_farewell(self) -> None:
+        """Tells the rules that it stops; those that wait for this have a few seconds for what they do then."""
+        fact = Fact("event", "shutdown", {}, self.clock.now())
+        with contextlib.suppress(JournalError):
+            if await self.engine.intake.take(("shutdown", "shutdown"), fact):
+                try:
+                    async with asyncio.timeout(FAREWELL_SECONDS):
+                        await self.engine.work()
+                except TimeoutError:
+                    self.log.warning("rules on shutdown were not over in time; they go on after the next start")
 
     async def _reloads(self) -> None:
         while True:

@@ -231,6 +231,43 @@ async def test_a_second_signal_ends_it_at_once(place: Place) -> None:
     assert await states(place) == ["intent"]
 
 
+async def test_a_rule_on_shutdown_does_its_work_before_the_process_ends(place: Place) -> None:
+    slow = Slow()
+    slow.may_answer.set()
+    async with slow.listening() as port:
+        place.rule(port)
+        rule = place.folder / "rules" / "call.yaml"
+        rule.write_text(rule.read_text().replace("event: start", "event: shutdown"))
+        with Process([sys.executable, "-m", "engine.cli", "run", "--settings", str(place.file)]) as process:
+            await process.says("ready")
+            assert not slow.called.is_set()
+            process.signal(signal.SIGTERM)
+            assert await process.ends() == 0
+    assert slow.called.is_set()
+    assert await states(place) == ["accepted"]
+
+
+async def test_a_rule_on_shutdown_that_takes_too_long_holds_the_end_up_for_a_few_seconds_only(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.daemon.FAREWELL_SECONDS", 0.2)
+    slow = Slow()
+    async with slow.listening() as port:
+        place.rule(port)
+        rule = place.folder / "rules" / "call.yaml"
+        rule.write_text(rule.read_text().replace("event: start", "event: shutdown"))
+        async with place.daemon() as daemon:
+            stop = daemon.engine.stop
+
+            async def answered_at_last() -> None:
+                slow.may_answer.set()
+                await stop()
+
+            monkeypatch.setattr(daemon.engine, "stop", answered_at_last)
+    assert await states(place) == ["accepted"]
+    assert "rules on shutdown were not over in time; they go on after the next start" in place.log.said("warning")
+
+
 async def test_every_file_beside_the_state_is_its_owners_alone(place: Place) -> None:
     place.file.write_text(place.file.read_text().replace("{health", '{webhooks: "127.0.0.1:0", health'))
     old = os.umask(0)
