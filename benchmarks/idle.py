@@ -2,7 +2,8 @@
 
 Run it as `python -m benchmarks.idle` (Linux); prints a line of JSON per figure. The rules watch a job that never ends,
 times of day, crontab lines and webhooks, 25 each; the job is on the simulator and asked for every 30 seconds. A start
-is that of a new process, with everything that Python imports, until the daemon says that it is ready.
+is that of a new process, with everything that Python imports, until the daemon says that it is ready. Beside it in the
+same run is `peer_fastapi.py`, which listens for one webhook and has neither rules nor a clock nor a disk: a floor.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from benchmarks.processes import Child, Workshop, rulewheel
+from benchmarks.processes import Child, Workshop, free_port, python, rulewheel
 
 STARTS = 5
 SECONDS = 30.0
+PEER_READY = "running on"
 TRIGGERS = (
     "trigger: job.entries\n      job: bench-job\n      status: ERROR\n      above: {number}",
     'trigger: time\n      at: "{hour:02}:{minute:02}"',
@@ -67,27 +69,41 @@ def measure(folder: Path) -> list[dict[str, object]]:
         simulator.wait_for("\n")
         address = json.loads(simulator.output)
         made = workshop(folder / "daemon", address["port"], address["token"])
-        starts = []
+        starts: dict[str, list[float]] = {"ours": [], "peer": []}
         for _ in range(STARTS):
             with made.daemon() as daemon:
-                starts.append(daemon.wait_for(" ready ") * 1000)
-        return [_figure("idle_start_to_ready", "ms", median(starts), 1000, starts), *idle(made)]
+                starts["ours"].append(daemon.wait_for(" ready ") * 1000)
+            with peer(folder) as other:
+                starts["peer"].append(other.wait_for(PEER_READY) * 1000)
+        ours, theirs = median(starts["ours"]), median(starts["peer"])
+        return [_figure("idle_start_to_ready", "ms", ours, theirs, 1000, starts["ours"]), *idle(made)]
+
+
+def peer(folder: Path) -> Child:
+    """The script written by hand; it calls nobody, for nobody calls it."""
+    return Child(python("benchmarks.peer_fastapi", free_port(), "http://127.0.0.1:9/"), folder / "peer.txt")
 
 
 def idle(made: Workshop) -> list[dict[str, object]]:
-    """What the daemon takes while nothing happens but polls."""
-    with made.daemon() as daemon:
+    """What the daemon takes while nothing happens but polls, and the peer at the same time."""
+    with made.daemon() as daemon, peer(made.folder) as other:
         daemon.wait_for(" ready ")
+        other.wait_for(PEER_READY)
         time.sleep(3)
-        before = daemon.cpu_seconds()
+        before = [each.cpu_seconds() for each in (daemon, other)]
         time.sleep(SECONDS)
-        share = (daemon.cpu_seconds() - before) / SECONDS * 100
-        return [_figure("idle_memory", "MB", daemon.memory_mb(), 80), _figure("idle_cpu", "%", share, 1)]
+        after = [each.cpu_seconds() for each in (daemon, other)]
+        ours, theirs = ((end - start) / SECONDS * 100 for start, end in zip(before, after, strict=True))
+        memory = _figure("idle_memory", "MB", daemon.memory_mb(), other.memory_mb(), 80)
+        return [memory, _figure("idle_cpu", "%", ours, theirs, 1)]
 
 
-def _figure(name: str, unit: str, value: float, bar: float, values: list[float] | None = None) -> dict[str, object]:
+def _figure(
+    name: str, unit: str, ours: float, theirs: float, bar: float, values: list[float] | None = None
+) -> dict[str, object]:
     spread = {"min": round(min(values)), "max": round(max(values))} if values else {}
-    return {"figure": name, "unit": unit, "rules": 100, "ours": round(value, 2), **spread, "bar": bar}
+    said = {"ours": round(ours, 2), **spread, "peer": round(theirs, 2)}
+    return {"figure": name, "unit": unit, "rules": 100, **said, "bar": bar}
 
 
 def main() -> None:

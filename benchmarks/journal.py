@@ -2,13 +2,15 @@
 
 Run it as `python -m benchmarks.journal`; prints a line of JSON per figure. A commit holds two small rows, as an event
 and its identity do. The busy loop is a task that computes for 0.5 ms between awaits, as rules and webhooks do; the
-`slices` it gets through say what the journal left it.
+`slices` it gets through say what the journal left it. The peer in the same run is Python's own sqlite3 in a loop: two
+rows and one commit that is on disk (WAL, synchronous FULL) before the next one begins.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -52,17 +54,45 @@ async def commits(journal: SqliteJournal, callers: int, busy: bool) -> dict[str,
         burning.cancel()
         with suppress(asyncio.CancelledError):
             await burning
-    latencies.sort()
     return {
         "figure": "commits",
         "callers": callers,
         "beside": "busy loop" if busy else "idle",
-        "per_second": round(len(latencies) / SECONDS),
-        "p50_ms": round(latencies[len(latencies) // 2] * 1000, 2),
-        "p95_ms": round(latencies[len(latencies) * 95 // 100] * 1000, 2),
+        **told(latencies),
         "cpu_us_each": round(cpu / len(latencies) * 1e6, 1),
         "slices_per_second": round(slices[0] / SECONDS),
     }
+
+
+def told(latencies: list[float]) -> dict[str, object]:
+    """How many a second, and how long each took."""
+    latencies.sort()
+    return {
+        "per_second": round(len(latencies) / SECONDS),
+        "p50_ms": round(latencies[len(latencies) // 2] * 1000, 2),
+        "p95_ms": round(latencies[len(latencies) * 95 // 100] * 1000, 2),
+    }
+
+
+def peer(path: Path) -> dict[str, object]:
+    """The same two rows by hand, as fast as one after the other goes; it answers nobody meanwhile."""
+    database = sqlite3.connect(path, isolation_level=None)
+    database.executescript(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        "CREATE TABLE events (id TEXT PRIMARY KEY, rule TEXT, data TEXT, at TEXT);"
+        "CREATE TABLE seen (scope TEXT, identity TEXT, at TEXT, PRIMARY KEY (scope, identity));"
+    )
+    latencies: list[float] = []
+    end = time.perf_counter() + SECONDS
+    while (began := time.perf_counter()) < end:
+        name = f"peer-{len(latencies)}"
+        database.execute("BEGIN")
+        database.execute("INSERT INTO events VALUES (?, 'welcome', ?, ?)", (name, json.dumps(DATA), NOW.isoformat()))
+        database.execute("INSERT INTO seen VALUES ('webhook', ?, ?)", (name, NOW.isoformat()))
+        database.execute("COMMIT")
+        latencies.append(time.perf_counter() - began)
+    database.close()
+    return {"figure": "commits", "by": "peer", "callers": 1, "beside": "idle", **told(latencies)}
 
 
 async def burn(slices: list[int]) -> None:
@@ -111,6 +141,7 @@ async def read(journal: SqliteJournal, name: str, ask: Callable[[], Awaitable[ob
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         journal = SqliteJournal.open(Path(folder) / "state.db", owner="benchmark")
+        print(json.dumps(peer(Path(folder) / "peer.db")), flush=True)
         for busy in (False, True):
             for callers in (1, 10, 50):
                 print(json.dumps(await commits(journal, callers, busy)), flush=True)
