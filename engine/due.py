@@ -19,7 +19,7 @@ from engine.missed import turn
 from engine.reactions import Reactions
 from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, Expect, InboxRecord, Update
 from engine.states import Heard, Snapshot, heard
-from engine.values import Fact, SetState
+from engine.values import Fact, Json, SetState
 from engine.wake import Wake
 from engine.watches import WAITS, Watched, Watcher
 
@@ -84,9 +84,18 @@ class Due:
 
     async def _run(self, row: DueRecord) -> None:
         late = (self._clock.now() - row.at).total_seconds()
-        message = InboxRecord(self._ids.row_id(), row.data["run"], row.data["token"], row.data["kind"], {"late": late})
+        data: dict[str, Json] = {"late": late}
+        if row.data["kind"] == "timeout":
+            data["last"] = await self._last(row.data["run"], row.data["token"])
+        message = InboxRecord(self._ids.row_id(), row.data["run"], row.data["token"], row.data["kind"], data)
         if await self._once(row, Changes(put=[message])):
             self._inbox.say(message)
+
+    async def _last(self, run: str, token: str) -> str:
+        """Why what the step of a run asked for has not been done, as the last try of it told."""
+        sends = await self._journal.sends(run=run, states=("queued", "waiting", "unsure"))
+        reasons = [effect.reason for effect in reversed(sends) if effect.token == token and effect.reason]
+        return "; ".join(dict.fromkeys(reasons))
 
     async def _hold(self, row: DueRecord) -> None:
         view = self._intake.view()

@@ -47,7 +47,8 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
     assert wait is not None
     if kind == "timeout":
         frame.wait = None
-        reason = f"{step['action']} took longer than its timeout"
+        last = f"; last: {data['last']}" if data.get("last") else ""
+        reason = f"{step['action']} took longer than its timeout{last}"
         abandon(course, wait, reason)
         raise StepFailed(reason, soft=True)
     if kind == "due":

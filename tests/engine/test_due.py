@@ -9,8 +9,9 @@ import pytest
 from engine.due import SchedulerAlarm
 from engine.journal.api import Journal
 from engine.journal.memory import MemoryJournal
+from engine.plugin import Waiting
 from engine.records import Changes, DueRecord, EventRecord
-from tests.house import START, FailingJournal, House, acting, program, programs
+from tests.house import START, FailingJournal, House, Outside, acting, program, programs
 
 NINE_THIRTY = """
 - id: r
@@ -264,3 +265,24 @@ async def test_an_event_of_a_hold_is_like_any_other() -> None:
         "errors",
         "job.entries",
     )
+
+
+async def test_a_step_whose_time_is_up_says_what_the_last_try_came_to(journal: Journal) -> None:
+    call = '- {action: http.request, data: {url: "https://a.example"}, timeout: 30}'
+    house = House(journal=journal, outside=Outside(lambda request: Waiting("the token was refused (status 401)")))
+    await house.start(acting(call))
+    await house.fire("go")
+    await house.advance(30)
+    (run,) = await house.runs()
+    said = "http.request took longer than its timeout; last: the token was refused (status 401)"
+    assert run.reason == said
+    assert said in [step.reason for step in await house.steps()]
+
+
+async def test_a_step_whose_time_is_up_before_its_first_try_says_only_that() -> None:
+    house = House(places=0)
+    await house.start(acting('- {action: http.request, data: {url: "https://a.example"}, timeout: 30}'))
+    await house.fire("go")
+    await house.advance(30)
+    (run,) = await house.runs()
+    assert run.reason == "http.request took longer than its timeout"
