@@ -72,7 +72,10 @@ RETRY: Kind[Json] = Kind(
     "a number of attempts, or a mapping such as {attempts: 3, wait: 10}", {"type": "object", "of": "retry"}, _as_it_is
 )
 DIGEST: Kind[Json] = Kind(
-    "a mapping such as {every: {hours: 1}, max: 50}", {"type": "object", "of": "digest"}, _as_it_is
+    "a mapping such as {every: {hours: 1}, max: 50}",
+    {"type": "object", "of": "digest"},
+    _as_it_is,
+    "write for how long events are gathered, such as {for: {minutes: 10}}",
 )
 ONE_CONDITION: Kind[Json] = Kind("a condition", {"of": "condition"}, _as_it_is)
 FIELDS: Kind[dict[str, Json]] = Kind(
