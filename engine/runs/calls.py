@@ -37,7 +37,7 @@ def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
     if not requests and not waited:
         course.note(frame.step_path, name, "done", "done")
         return True
-    _ask(course, frame, step, requests, waited=waited)
+    _ask(course, frame, step, name, requests, waited=waited)
     return False
 
 
@@ -45,21 +45,22 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
     """Takes a message for the waiting step; true when the step is over."""
     wait = frame.wait
     assert wait is not None
+    name = str(wait.data.get("action", step["action"]))
     if kind == "timeout":
         frame.wait = None
         last = f"; last: {data['last']}" if data.get("last") else ""
-        reason = f"{step['action']} took longer than its timeout{last}"
+        reason = f"{name} took longer than its timeout{last}"
         abandon(course, wait, reason)
         raise StepFailed(reason, soft=True)
     if kind == "due":
         frame.wait = None
         course.body.late += data.get("late", 0.0)
-        _ask(course, frame, step, _repeated(wait.data["requests"]), wait.data["attempt"] + 1, wait.data)
+        _ask(course, frame, step, name, _repeated(wait.data["requests"]), wait.data["attempt"] + 1, wait.data)
         return False
     if data["op_id"] not in wait.data["pending"]:
         return False
-    _take(course, frame, wait, step["action"], data)
-    return not wait.data["pending"] and _concluded(course, frame, step, wait)
+    _take(course, frame, wait, name, data)
+    return not wait.data["pending"] and _concluded(course, frame, step, name, wait)
 
 
 def abandon(course: Course, wait: Wait, reason: str) -> None:
@@ -137,22 +138,23 @@ def _ask(
     course: Course,
     frame: Frame,
     step: Mapping[str, Json],
+    name: str,
     requests: list[Request],
     attempt: int = 1,
     before: Mapping[str, Json] | None = None,
     waited: Sequence[Call | Switch] = (),
 ) -> None:
-    """Waits for these requests and for these calls to end.
+    """Waits for these requests and for these calls to end; `name` is that of the action, as it was worked out.
 
     `before` is what came of the attempt before, whose refused requests they repeat.
     """
     until = before.get("until") if before is not None else _until(course, step)
     token = f"{frame.id}.{course.body.fresh()}"
-    effects = [_effect(course, token, step, request) for request in requests]
+    effects = [_effect(course, token, name, request) for request in requests]
     runs = [_call(course, frame, each, token) for each in waited if isinstance(each, Call)]
     switches = [_switch(course, frame, each, token) for each in waited if isinstance(each, Switch)]
     pending = [*(effect.op_id for effect in effects), *runs, *switches]
-    data: dict[str, Json] = {"pending": pending, "asked": pending, "order": pending, "answers": {}}
+    data: dict[str, Json] = {"action": name, "pending": pending, "asked": pending, "order": pending, "answers": {}}
     data |= {"failed": {}, "attempt": attempt, "until": until, "called": runs}
     if before is not None:
         again = dict(zip(before["failed"], pending, strict=True))
@@ -166,7 +168,7 @@ def _ask(
         course.wake_after(token, _left(course, until), "timeout")
     for effect in effects:
         asked = {"op_id": effect.op_id, **effect.shown}
-        course.note(frame.step_path, step["action"], "asked", f"asks {effect.connection}: {effect.operation}", asked)
+        course.note(frame.step_path, name, "asked", f"asks {effect.connection}: {effect.operation}", asked)
 
 
 def _until(course: Course, step: Mapping[str, Json]) -> str | None:
@@ -180,7 +182,7 @@ def _left(course: Course, until: str) -> timedelta:
     return max(timedelta(0), datetime.fromisoformat(until) - course.view.now)
 
 
-def _effect(course: Course, token: str, step: Mapping[str, Json], request: Request) -> EffectRecord:
+def _effect(course: Course, token: str, action: str, request: Request) -> EffectRecord:
     now = course.view.now
     return EffectRecord(
         op_id=course.view.ids.op_id(),
@@ -199,7 +201,7 @@ def _effect(course: Course, token: str, step: Mapping[str, Json], request: Reque
         created=now,
         send_by=None,
         due=None,
-        valid_until=course.view.after(_valid_for(course, step, request) - timedelta(seconds=course.body.late)),
+        valid_until=course.view.after(_valid_for(course, action, request) - timedelta(seconds=course.body.late)),
         attempts=0,
         reason="",
         answer=None,
@@ -210,11 +212,11 @@ def _effect(course: Course, token: str, step: Mapping[str, Json], request: Reque
     )
 
 
-def _valid_for(course: Course, step: Mapping[str, Json], request: Request) -> timedelta:
+def _valid_for(course: Course, action: str, request: Request) -> timedelta:
     given = course.program.get("valid_for")
     if given is not None:
         return course.setting("valid_for", given, DURATION)
-    own = course.means.actions[step["action"]].valid_for
+    own = course.means.actions[action].valid_for
     return own or (MESSAGE_VALID if request.recipient else REQUEST_VALID)
 
 
@@ -228,7 +230,7 @@ def _take(course: Course, frame: Frame, wait: Wait, action: str, data: Json) -> 
     course.note(frame.step_path, action, state, data["reason"], {"op_id": op_id})
 
 
-def _concluded(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wait) -> bool:
+def _concluded(course: Course, frame: Frame, step: Mapping[str, Json], name: str, wait: Wait) -> bool:
     frame.wait = None
     if "timeout" in step:
         course.changes.drop.append(Drop(DueRecord, (due_key(course.run.id, wait.token),)))
@@ -237,15 +239,15 @@ def _concluded(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wai
         _respond(course, step, wait)
         return True
     states = {state for state, _ in failed.values()}
-    if states == {"refused"} and _retries(course, frame, step, wait):
+    if states == {"refused"} and _retries(course, frame, step, name, wait):
         return False
     reasons = "; ".join(dict.fromkeys(f"{state}: {reason}" for state, reason in failed.values()))
     count = f"{len(failed)} of {len(wait.data['order'])} " if len(wait.data["order"]) > 1 else ""
     outcome = "unsure" if states & {"unsure", "dropped"} else "expired" if states == {"expired"} else "error"
-    raise StepFailed(f"{step['action']}: {count}{reasons}", outcome, soft=True)
+    raise StepFailed(f"{name}: {count}{reasons}", outcome, soft=True)
 
 
-def _retries(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wait) -> bool:
+def _retries(course: Course, frame: Frame, step: Mapping[str, Json], name: str, wait: Wait) -> bool:
     retry = step.get("retry")
     if (
         not retry
@@ -257,14 +259,14 @@ def _retries(course: Course, frame: Frame, step: Mapping[str, Json], wait: Wait)
     asked = dict(zip(wait.data["asked"], wait.data["requests"], strict=True))
     failed = [op_id for op_id in wait.data["asked"] if op_id in wait.data["failed"]]
     token = f"{frame.id}.{course.body.fresh()}"
-    kept = {key: wait.data.get(key) for key in ("attempt", "order", "answers", "until")}
+    kept = {"action": name, **{key: wait.data.get(key) for key in ("attempt", "order", "answers", "until")}}
     left = None if kept["until"] is None else _left(course, kept["until"])
     frame.wait = Wait(token, "retry", {**kept, "failed": failed, "requests": [asked[op_id] for op_id in failed]})
     if left is not None and left <= pause:
         course.wake_after(token, left, "timeout")
     else:
         course.wake_after(token, pause)
-    course.note(frame.step_path, step["action"], "waiting", f"tries again in {pause.total_seconds():g} s")
+    course.note(frame.step_path, name, "waiting", f"tries again in {pause.total_seconds():g} s")
     return True
 
 
