@@ -158,15 +158,9 @@ def _most(course: Course) -> int | None:
 
 
 def _prepare(course: Course, event: EventRecord) -> None:
-    own: Json = next((use for use in course.program["triggers"] if use["key"] == event.trigger), {})
+    own = _trigger_of(course, event)
     try:
-        given = event.data.get("variables", {}) if by_hand(event) else {}
-        course.body.variables |= given
-        for name, value in (own.get("variables") or {}).items():
-            course.body.variables[name] = course.scope().render(value)
-        for name, value in {**(course.program.get("trigger_variables") or {}), **course.program["variables"]}.items():
-            if name not in course.body.variables:
-                course.body.variables[name] = course.scope().render(value)
+        _set_variables(course, event)
         # Not where the conditions do not hold anyway: where many rules listen, such a rule is not even asked.
         if "per" in course.program and not (own and ruled_out(leading(course.program, own), event.data)):
             course.run = course.run._replace(key=str(course.scope().render(course.program["per"], strict=True)))
@@ -185,6 +179,25 @@ def _prepare(course: Course, event: EventRecord) -> None:
             course.says.append(Say(f"a condition cannot be worked out: {answer.reason}", "warning"))
         if not answer.holds:
             _end(course, "failed_conditions", answer.reason)
+
+
+def _set_variables(course: Course, event: EventRecord) -> None:
+    """What was handed in stands, then what the trigger says; the rule's own come last and override nothing.
+
+    Only `trigger_variables` are lower (semantics section 6). Raises TemplateProblem.
+    """
+    program, known = course.program, course.body.variables
+    known |= event.data.get("variables", {}) if by_hand(event) else {}
+    trigger = _trigger_of(course, event)
+    of_rule = {**(program.get("trigger_variables") or {}), **program["variables"]}
+    for name, value in [*(trigger.get("variables") or {}).items(), *of_rule.items()]:
+        if name not in known:
+            known[name] = course.scope().render(value)
+
+
+def _trigger_of(course: Course, event: EventRecord) -> Json:
+    """The trigger that fired as the program has it; empty where nobody's did."""
+    return next((use for use in course.program["triggers"] if use["key"] == event.trigger), {})
 
 
 def by_hand(event: EventRecord) -> bool:
