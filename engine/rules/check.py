@@ -457,8 +457,18 @@ class _Rule:
             self.told.templates(given, at, names)
         if kind == "action":
             self._action(step, at)
+        if kind == "stop":
+            self._stop(step, at)
         if isinstance(step.get("response_variable"), str) and kind == "action":
             names.add(step["response_variable"])
+
+    def _stop(self, step: dict[str, Json], at: Path) -> None:
+        if "error" in step and "response_variable" in step:
+            message = "a stop either is an error or gives an answer"
+            remedy = "take one of the two out; who calls a run that failed gets no answer"
+            also = (((*at, "error"), '"error" is here'),)
+            where = (*at, "response_variable")
+            self.told.fault(Fault(where, "given-twice", message, remedy=remedy, at_key=True, also=also))
 
     def _nested(self) -> Mapping[str, Callable[[dict[str, Json], Path, Names], None]]:
         """Who judges the steps that hold other steps, conditions or triggers."""

@@ -156,6 +156,7 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "step_is_text": (8,),
     "step_misspelled": (8,),
     "step_says_nothing": (8,),
+    "stop_as_error_with_answer": (7,),
     "stop_with_event": (9,),
     "tab_after_key": (10,),
     "tab_indentation": (4,),
