@@ -114,7 +114,6 @@ class Engine:
         self.ports = ports
         self.programs: dict[str, Program] = {}
         self._adopting = asyncio.Lock()
-        self._running_out: set[str] = set()  # rules that are off, whose runs may end by themselves
         self._are_unknown: set[str] = set()
         wakes = Wakes()
         self.wakes = wakes
@@ -257,15 +256,19 @@ class Engine:
         Off, it hears nothing; its holds are cancelled, and its runs if it `stops`. A script is never off: its runs are
         cancelled. Raises JournalError, KeyError where there is no such rule.
         """
+        if not on:
+            await self.executor.work()  # what was asked for before begins before
+        others = self.programs.keys() - {rule}
         if is_script(rule):
             if not on:
-                await self.executor.cancel_all_but(self.programs.keys() - {rule}, "the script was turned off")
+                await self.executor.cancel_all_but(others, "the script was turned off")
             return
         async with self._adopting:
-            self._running_out = self._running_out - {rule} if stops else self._running_out | {rule}
             known = {record.rule: record.enabled for record in await self.ports.journal.rules()}
             if known.get(self.programs[rule].rule) is not on:
                 await self._adopt(self.programs, {rule: on})
+            if not on and stops:
+                await self.executor.cancel_all_but(others, "the rule was switched off")
 
     async def _adopt(self, programs: Mapping[str, Program], switched: Mapping[str, bool] | None = None) -> None:
         journal, switched = self.ports.journal, switched or {}
@@ -275,6 +278,7 @@ class Engine:
         unknown = self._unknown(set(switchable) - records.keys() - switched.keys())
         is_on = {record.rule: record.enabled for record in records.values()} | dict.fromkeys(unknown, False)
         off = {rule for rule, on in {**is_on, **switched}.items() if not on}
+        ended = await self._ended(programs, records)
         await self.declarations.adopt(programs, records)
         dues = [*await journal.dues("hold/"), *await journal.dues("schedule/")]
         view = self.intake.view()
@@ -289,10 +293,7 @@ class Engine:
         self._take_over(programs, off, changes)
         self.reactions.written(reactions, changes, view)
         await self.declarations.work_out()
-        self._running_out &= set(off)
-        at_work = {rule for rule, program in programs.items() if rule not in off and not is_off(program.body)}
-        at_work |= self._running_out | unknown
-        await self.executor.cancel_all_but(at_work, "the rule was removed or switched off")
+        await self.executor.cancel_all_but(programs.keys() - ended, "the rule was removed or switched off")
         self.due.wake.say()
         self.polls.wake.say()
 
@@ -302,6 +303,17 @@ class Engine:
         for rule in found - self._are_unknown:
             self.ports.log.warning("a rule is off: its row in the state was changed", rule=rule)
         self._are_unknown = found
+        return found
+
+    async def _ended(self, programs: Mapping[str, Program], records: Mapping[str, RuleRecord]) -> set[str]:
+        """The rules that their own file switches off from now on."""
+        found = set()
+        for rule, program in programs.items():
+            record = records.get(rule)
+            if is_off(program.body) and record is not None and record.program != program.hash:
+                before = await self._kept.find(record.program)
+                if before is None or not is_off(before.body):
+                    found.add(rule)
         return found
 
     def _take_over(self, programs: Mapping[str, Program], off: Collection[str], changes: Changes) -> None:
