@@ -258,17 +258,16 @@ class Engine:
         """
         if not on:
             await self.executor.work()  # what was asked for before begins before
-        others = self.programs.keys() - {rule}
         if is_script(rule):
             if not on:
-                await self.executor.cancel_all_but(others, "the script was turned off")
+                await self.executor.cancel(lambda each: each == rule, "the script was turned off")
             return
         async with self._adopting:
             known = {record.rule: record.enabled for record in await self.ports.journal.rules()}
             if known.get(self.programs[rule].rule) is not on:
                 await self._adopt(self.programs, {rule: on})
             if not on and stops:
-                await self.executor.cancel_all_but(others, "the rule was switched off")
+                await self.executor.cancel(lambda each: each == rule, "the rule was switched off")
 
     async def _adopt(self, programs: Mapping[str, Program], switched: Mapping[str, bool] | None = None) -> None:
         journal, switched = self.ports.journal, switched or {}
@@ -293,7 +292,8 @@ class Engine:
         self._take_over(programs, off, changes)
         self.reactions.written(reactions, changes, view)
         await self.declarations.work_out()
-        await self.executor.cancel_all_but(programs.keys() - ended, "the rule was removed or switched off")
+        go_on = programs.keys() - ended
+        await self.executor.cancel(lambda rule: rule not in go_on, "the rule was removed or switched off")
         self.due.wake.say()
         self.polls.wake.say()
 

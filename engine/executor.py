@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -129,14 +129,14 @@ class Executor:
             raise
         return True
 
-    async def cancel_all_but(self, rules: Container[str], reason: str) -> None:
-        """Ends the open runs of all other rules. Raises JournalError; then it is to be asked for again."""
+    async def cancel(self, ends: Callable[[str], bool], reason: str) -> None:
+        """Ends the open runs of the rules that `ends` says. Raises JournalError; then it is to be asked for again."""
         async with self._turn:
             self._rowless.clear()
             self._start_batch()
             view = self._view()
             before: set[tuple[str, int]] = set()
-            while runs := await self._runs_but(rules):
+            while runs := await self._runs_of(ends):
                 courses = [cancel(await self._body_of(run), run, reason, view, self._means) for run in runs]
                 for course in courses:
                     await self._abandon(course)
@@ -146,10 +146,10 @@ class Executor:
                     return
                 before = left  # again where an effect left just when it was to be dropped
 
-    async def _runs_but(self, rules: Container[str]) -> list[RunRecord]:
-        """The open runs of all other rules, but for those that are cancelled and only do their `finally` steps."""
-        others = [rule for rule in await self._journal.open_counts() if rule not in rules]
-        found = [run for rule in others for run in await self._journal.open_runs(rule)]
+    async def _runs_of(self, ends: Callable[[str], bool]) -> list[RunRecord]:
+        """The open runs of these rules, but for those that are cancelled and only do their `finally` steps."""
+        rules = [rule for rule in await self._journal.open_counts() if ends(rule)]
+        found = [run for rule in rules for run in await self._journal.open_runs(rule)]
         return [run for run in found if not is_last_chance(run)]
 
     async def _body_of(self, run: RunRecord) -> Mapping[str, Json]:
