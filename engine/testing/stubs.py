@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from engine.clock import Clock
 from engine.plugin import Accepted, Action, Connection, Operation, Outcome, Plan, Refused, Request, SetState, View
@@ -16,13 +16,17 @@ STUBS = "stubs"
 Answer = Json | Callable[[Json], Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of a stub: its name, what it was called with, and when."""
 
     name: str
     data: Mapping[str, Json]
-    at: datetime
+    time: datetime
+
+    @property
+    def at(self) -> datetime:
+        """The time, in the word that events have for theirs."""
+        return self.time
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,7 @@ from engine.assembly import Engine, Ports
 from engine.journal.api import Journal
 from engine.journal.memory import MemoryJournal
 from engine.log import Log, SilentLog
-from engine.plugin import (
-    Connection,
-    Tools,
-)
+from engine.plugin import Action, Connection, Tools
 from engine.problem import near
 from engine.records import Changes, CommandRecord, ProblemRecord, ProgramRecord, RunRecord
 from engine.registry import OURS
@@ -27,7 +24,9 @@ from engine.rules.book import RuleFile, blueprint_path
 from engine.rules.known import Known
 from engine.rules.model import Program, is_script
 from engine.rules.program import is_off, program_from_record
+from engine.runs.called import called
 from engine.settings import Settings
+from engine.testing.act import DATA, act
 from engine.testing.clock import START, CountedIds, VirtualAlarm, VirtualClock
 from engine.testing.settings import world_settings
 from engine.testing.stubs import STUBS, Answer, Behaviour, Call, Nowhere, StubAction, Stubs
@@ -45,6 +44,7 @@ T = TypeVar("T")
 class World:
     """An engine with rules, time and an outside of its own; see the package's text.
 
+    `start` is a time of the world's `time_zone` where it names no zone of its own.
     `settings` is what would stand in rulewheel.yaml, or settings as they were loaded; `journal` is another than one in
     memory, `plugins` are the packages whose actions, triggers and connections there are. From `seed` comes all chance
     outside, such as that of faults; where none is given, one is drawn and printed.
@@ -61,11 +61,11 @@ class World:
         log: Log | None = None,
         seed: int | None = None,
     ) -> None:
-        self.clock = VirtualClock(start.astimezone(UTC))
         self.ids = CountedIds()
         self.journal: Journal = journal or MemoryJournal()
         self.log = log or SilentLog()
         self.settings = world_settings(settings, time_zone, plugins)
+        self.clock = VirtualClock((start if start.tzinfo else start.replace(tzinfo=self.settings.zone)).astimezone(UTC))
         self.seed = time.time_ns() % 1_000_000 if seed is None else seed
         self.connections: dict[str, Connection] = {}
         self._actions = dict(self.settings.registry.actions)
@@ -167,11 +167,15 @@ class World:
         await self._settle()
 
     async def call(self, name: str, data: Mapping[str, Json] | None = None) -> Json:
-        """Calls a script, such as "script.greet", as a person would; gives its answer, None as long as it runs.
+        """Calls a script, such as "script.greet", or any action, such as "counter.increment", as a person would.
 
-        Raises LookupError when there is none of this name.
+        Gives its answer, None as long as it runs; the run of an action is among `runs`, by the action's name. Raises
+        LookupError when there is nothing of this name.
         """
-        run = await self._command("trigger", name, {"variables": dict(data or {})})
+        if name in self._actions:
+            run = await self._act(self._actions[name], dict(data or {}))
+        else:
+            run = await self._command("trigger", name, {"variables": dict(data or {})})
         found = await self.journal.get(RunRecord, (run,))
         return found.body.get("response") if found is not None and found.state == "done" else None
 
@@ -313,7 +317,8 @@ class World:
         found = self.engine.programs.get(rule) or self.engine.programs.get(self.engine.standing.rule_of(rule) or "")
         if found is None:
             what = "script" if is_script(rule) else "rule"
-            raise LookupError(f'there is no {what} "{rule}". {near(rule, self.engine.programs)}'.strip())
+            known = [*self.engine.programs, *self.engine.standing.entities()]
+            raise LookupError(f'there is no {what} "{rule}". {near(rule, known)}'.strip())
         return found
 
     async def _command(self, kind: str, rule: str, data: Mapping[str, Json] | None = None) -> str:
@@ -323,6 +328,15 @@ class World:
         await self.engine.carry_out(command)
         await self._settle()
         return command.id
+
+    async def _act(self, kind: type[Action], data: Json) -> str:
+        program, now = act(kind), self.clock.now()
+        event = called(program, {DATA: data}, self.ids.row_id(), now)
+        kept = ProgramRecord(program.hash, program.rule, program.body, "", 0, "", now)
+        await self.journal.commit(Changes(put=[kept, event]))
+        self.engine.wakes.events.say(event)
+        await self._settle()
+        return event.id
 
     async def _posted(self, path: str, method: str, headers: Mapping[str, str], body: bytes) -> Answered:
         engine = self.engine

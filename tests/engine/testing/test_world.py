@@ -314,6 +314,39 @@ async def test_there_is_no_network_and_a_script_that_is_not_there_is_told() -> N
             await world.call("script.x")
 
 
+COUNTER = "counter: {orders: {step: 2}}\n"
+
+
+async def test_an_action_is_called_by_its_name() -> None:
+    async with World() as world:
+        world.stub("crm.find", response={"name": "Asha"})
+        await world.load({"rules.yaml": COUNTER})
+        assert await world.call("counter.increment", {"entity_id": "counter.orders"}) is None
+        found = world.state("counter.orders")
+        assert found is not None
+        assert found.state == "2"
+        assert await world.call("crm.find", {"text": "{{ 1 }}"}) == {"name": "Asha"}
+        assert world.calls == [("crm.find", {"text": "{{ 1 }}"}, START)]
+        assert [run.outcome for run in world.runs("crm.find")] == ["finished"]
+
+
+async def test_an_action_that_is_called_by_its_name_may_take_its_time_and_fail() -> None:
+    async with World() as world:
+        world.stub("crm.find", takes=5)
+        await world.load({})
+        assert await world.call("crm.find") is None
+        assert world.running("crm.find") == 1
+        await world.advance(5)
+        assert [run.outcome for run in world.runs("crm.find")] == ["finished"]
+        await world.call("counter.increment", {"entity_id": "counter.nix"})
+        assert [run.outcome for run in world.runs("counter.increment")] == ["error"]
+
+
+async def test_a_start_without_a_zone_is_a_time_of_the_worlds_zone() -> None:
+    async with World(start=datetime(2026, 7, 1, 9), time_zone="Asia/Kolkata") as world:
+        assert world.now == datetime(2026, 7, 1, 3, 30, tzinfo=UTC)
+
+
 async def test_settings_are_those_of_the_file() -> None:
     async with World(
         start=datetime(2026, 7, 1, tzinfo=UTC),
