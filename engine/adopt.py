@@ -14,7 +14,7 @@ from engine.match import Matcher, watched_by
 from engine.records import Changes, Drop, DueRecord, MemoryRecord, ProgramRecord, RuleRecord
 from engine.resolved import RESOLVED, fired_place
 from engine.rules.model import Program, content_hash
-from engine.rules.program import is_off
+from engine.rules.program import starts_on
 from engine.states import Snapshot
 from engine.values import Json
 from engine.watches import WAITS, Place
@@ -35,8 +35,8 @@ def adoption(
     """What must be written before these programs can be attached.
 
     `rules` are the rules so far, `known` the triggers that listened before, `dues` the holds and schedules on disk,
-    `off` the rules that somebody has switched off, `unknown` those of them whose row is not to be written: it was
-    changed, and may be put back.
+    `off` the rules that are off, `unknown` those of them whose row is not to be written: it was changed, and may be put
+    back.
     """
     watched = watched_by(listening(programs, off).values(), view)
     changes = Changes()
@@ -67,6 +67,30 @@ def adoption(
     return changes
 
 
+def switched_off(programs: Mapping[str, Program], rules: Mapping[str, RuleRecord], *, starting: bool) -> frozenset[str]:
+    """The rules that are off under a new book.
+
+    Each stays as somebody switched it, unless its file says how it starts (`initial_state`) and it starts now: with the
+    engine, or because it is new or has changed.
+    """
+    off = set()
+    for rule, program in programs.items():
+        before, starts = rules.get(rule), starts_on(program.body)
+        starts_now = starting or before is None or before.program != program.hash
+        is_on = starts if starts is not None and starts_now else before is None or before.enabled
+        if not is_on:
+            off.add(rule)
+    return frozenset(off)
+
+
+def ended_by_file(
+    programs: Mapping[str, Program], rules: Mapping[str, RuleRecord], off: Collection[str]
+) -> frozenset[str]:
+    """The rules that their file has switched off just now, and whose runs end with that."""
+    changed = (rule for rule in off if rule in rules and rules[rule].program != programs[rule].hash)
+    return frozenset(rule for rule in changed if rules[rule].enabled)
+
+
 def _place(hold: DueRecord) -> Place:
     return hold.data["rule"], hold.data["trigger"]
 
@@ -77,11 +101,10 @@ def listening(programs: Mapping[str, Program], off: Collection[str]) -> dict[str
 
 
 def contents_of(bodies: Iterable[tuple[str, Mapping[str, Json]]]) -> dict[Place, str]:
-    """The triggers of these rules by rule and key, with a hash of what each says; a rule that is off has none."""
+    """The triggers of these rules by rule and key, with a hash of what each says."""
     return {
         (rule, trigger["key"]): content_hash({name: trigger.get(name) for name in ("trigger", "with", "enabled")})
         for rule, body in bodies
-        if not is_off(body)
         for trigger in body["triggers"]
     }
 

@@ -9,7 +9,7 @@ from datetime import UTC, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
-from engine.adopt import Contents, adoption, contents_of, listening
+from engine.adopt import Contents, adoption, contents_of, ended_by_file, listening, switched_off
 from engine.clock import Alarm, Clock, Ids, elapsed
 from engine.declarations import Declarations
 from engine.drift import Drift
@@ -45,7 +45,6 @@ from engine.records import (
     RuleRecord,
 )
 from engine.rules.model import Program, is_script
-from engine.rules.program import is_off
 from engine.runs.called import called
 from engine.runs.caps import WINDOWS
 from engine.runs.course import Means
@@ -275,9 +274,9 @@ class Engine:
         known = await self._contents_before([record for record in records.values() if record.enabled])
         switchable = (rule for rule, each in programs.items() if each.declares is None and not is_script(rule))
         unknown = self._unknown(set(switchable) - records.keys() - switched.keys())
-        is_on = {record.rule: record.enabled for record in records.values()} | dict.fromkeys(unknown, False)
-        off = {rule for rule, on in {**is_on, **switched}.items() if not on}
-        ended = await self._ended(programs, records)
+        stays_off = switched_off(programs, records, starting=not self.programs) | unknown
+        off = {rule for rule in stays_off | switched.keys() if not switched.get(rule, False)}
+        ended = ended_by_file(programs, records, off)
         await self.declarations.adopt(programs, records)
         dues = [*await journal.dues("hold/"), *await journal.dues("schedule/")]
         view = self.intake.view()
@@ -303,17 +302,6 @@ class Engine:
         for rule in found - self._are_unknown:
             self.ports.log.warning("a rule is off: its row in the state was changed", rule=rule)
         self._are_unknown = found
-        return found
-
-    async def _ended(self, programs: Mapping[str, Program], records: Mapping[str, RuleRecord]) -> set[str]:
-        """The rules that their own file switches off from now on."""
-        found = set()
-        for rule, program in programs.items():
-            record = records.get(rule)
-            if is_off(program.body) and record is not None and record.program != program.hash:
-                before = await self._kept.find(record.program)
-                if before is None or not is_off(before.body):
-                    found.add(rule)
         return found
 
     def _take_over(self, programs: Mapping[str, Program], off: Collection[str], changes: Changes) -> None:

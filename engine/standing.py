@@ -13,7 +13,6 @@ from datetime import datetime
 from engine.records import RuleRecord, RunRecord
 from engine.rules.model import Program, is_script
 from engine.rules.normalise import slug
-from engine.rules.program import is_off
 from engine.values import Json, State
 
 RULE = "automation."
@@ -43,10 +42,10 @@ class Standing:
         self._open = Counter(runs)
 
     def take(self, programs: Mapping[str, Program], off: Collection[str], now: datetime) -> None:
-        """These are the rules and scripts from now on; `off` are those that somebody has switched off."""
+        """These are the rules and scripts from now on; `off` are those that are off."""
         before = self._off
         self._programs = dict(programs)
-        self._off = frozenset(off) | {rule for rule, each in programs.items() if is_off(each.body)}
+        self._off = frozenset(off)
         self._changed |= dict.fromkeys(before ^ self._off, now)
         self._rules, self._entities = _named(programs)
 
@@ -78,7 +77,7 @@ class Standing:
         """How the rules stand, and will, that are switched off or on so that these are off."""
         found = []
         for rule, program in self._programs.items():
-            if not is_script(rule) and not is_off(program.body) and (rule in off) != (rule in self._off):
+            if not is_script(rule) and (rule in off) != (rule in self._off):
                 before = self._state(program, self._open[rule])
                 found.append((before, replace(before, state="off" if rule in off else "on", changed=now, updated=now)))
         return found

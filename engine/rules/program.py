@@ -132,7 +132,7 @@ def _with_keys(triggers: list[dict[str, Json]]) -> list[dict[str, Json]]:
 
 def program(body: dict[str, Json], plugins: Mapping[int, Trigger], file: str, line: int, text: str) -> Program:
     """The program of a body; `plugins` are its triggers by index."""
-    uses = () if is_off(body) else uses_of(body["triggers"], plugins, trigger_variables(body))
+    uses = uses_of(body["triggers"], plugins, trigger_variables(body))
     return Program(content_hash(body), body["id"], body["alias"], body, uses, file, line, text)
 
 
@@ -150,9 +150,9 @@ def declared_program(
     return Program(content_hash(body), entity, body["alias"], body, uses, file, line, text, declares)
 
 
-def is_off(body: Mapping[str, Json]) -> bool:
-    """Whether the file itself switches the rule off (`initial_state: false`)."""
-    return str(body.get("initial_state", True)).strip().lower() in _FALSE
+def starts_on(body: Mapping[str, Json]) -> bool | None:
+    """Whether its file says that the rule is on, or off, at every start; None where it says nothing of it."""
+    return None if "initial_state" not in body else str(body["initial_state"]).strip().lower() not in _FALSE
 
 
 def made(
@@ -198,7 +198,7 @@ def program_from_record(record: ProgramRecord, registry: Registry) -> Program:
             return declared_program(record.rule, own, registry.actions, record.file, record.line, record.text)
         given = trigger_variables(body)
         plugins = made(body["triggers"], registry.triggers, given)
-        triggers = () if is_off(body) else uses_of(body["triggers"], plugins, given)
+        triggers = uses_of(body["triggers"], plugins, given)
     except (KeyError, FieldError, TemplateProblem) as error:
         raise ProblemError(
             Problem(

@@ -109,7 +109,7 @@ class RuleKeys(Block):
     on_error = optional(STEPS, "Steps for when the rule fails; `error` says why")
     resolved = optional(STEPS, "Steps for when what fired is over; `resolved.after` is after how many seconds")
     finally_ = optional(STEPS, "Steps for the end, however the rule ended; `error` says what went wrong, or is empty")
-    initial_state = optional(BOOLEAN, "Whether the rule is on")
+    initial_state = optional(BOOLEAN, "Whether the rule is on at every start, however somebody had switched it")
     trace = optional(ANYTHING, "Taken along from Home Assistant; every run is kept here")
     note = optional(ANYTHING, "A remark for people")
 

@@ -277,6 +277,41 @@ async def test_a_rule_is_an_entity_named_by_its_alias() -> None:
         assert (state.attributes["mode"], state.attributes["current"]) == ("single", 0)
 
 
+@pytest.mark.parametrize(
+    ("initial", "states"),
+    [
+        ("", ["on", "off", "off", "on", "on"]),
+        ("initial_state: true", ["on", "off", "on", "on", "on"]),
+        ("initial_state: false", ["off", "off", "off", "on", "off"]),
+    ],
+)
+async def test_initial_state_counts_at_every_start_and_switching_in_between(initial: str, states: list[str]) -> None:
+    async with World(seed=1) as world:
+        stubs(world)
+        await world.load({"rules.yaml": rule("- {action: test.act}", initial)})
+        found = [_on(world)]
+        for switch in (world.turn_off, world.turn_on):
+            await switch("r")
+            found.append(_on(world))
+            await world.fire("go")
+            await world.load({"rules.yaml": rule("- {action: test.act}", initial)})
+            assert _on(world) == found[-1], "reading the same file again is no start"
+            await world.restart()
+            found.append(_on(world))
+        assert (found, len(world.calls)) == (states, 1)
+
+
+async def test_initial_state_counts_for_a_rule_that_has_changed() -> None:
+    async with World(seed=1) as world:
+        stubs(world)
+        await world.load({"rules.yaml": rule("- {action: test.act}", "initial_state: true")})
+        await world.turn_off("r")
+        await world.load({"rules.yaml": rule("- {action: test.act, data: {v: 1}}", "initial_state: true")})
+        assert _on(world) == "on"
+        await world.load({"rules.yaml": rule("- {action: test.act}", "initial_state: false")})
+        assert _on(world) == "off"
+
+
 async def test_last_triggered_is_set_only_where_conditions_hold() -> None:
     async with World(seed=1) as world:
         stubs(world)
@@ -374,6 +409,12 @@ async def test_runs_of_a_rule_are_told_with_their_steps() -> None:
     (run,) = found.runs
     assert (run.state, run.outcome, run.reason) == ("done", "finished", "all steps done")
     assert [step.path for step in run.steps] == ["actions/0", "actions/0", "actions/1", "actions/1"]
+
+
+def _on(world: World) -> str:
+    state = world.state("automation.r")
+    assert state is not None
+    return state.state
 
 
 def _last(world: World) -> object:

@@ -10,7 +10,7 @@ from engine.problem import ProblemError
 from engine.records import ProgramRecord
 from engine.registry import Registry
 from engine.rules.model import Program
-from engine.rules.program import program_from_record
+from engine.rules.program import program_from_record, starts_on
 from tests.engine.rules.plugins import REGISTRY, Entries, checked
 
 ENTRIES = "{trigger: job.entries, job: x, status: ERROR, above: 5%s}"
@@ -90,10 +90,21 @@ def test_triggers_that_share_an_id_or_are_the_same_are_told_apart() -> None:
     assert keys[3] == f"{keys[2]}.2"
 
 
-@pytest.mark.parametrize(("state", "count"), [("false", 0), ("no", 0), ("'off'", 0), ("true", 1), ("yes", 1)])
-def test_a_rule_that_is_off_has_no_triggers_also_when_it_comes_back_from_its_record(state: str, count: int) -> None:
-    kept = rule(ENTRIES % "", more=f"  initial_state: {state}\n")
-    assert len(kept.triggers) == len(program_from_record(record(kept), REGISTRY).triggers) == count
+@pytest.mark.parametrize(
+    ("more", "on"),
+    [
+        ("  initial_state: false\n", False),
+        ("  initial_state: no\n", False),
+        ("  initial_state: 'off'\n", False),
+        ("  initial_state: true\n", True),
+        ("  initial_state: yes\n", True),
+        ("", None),
+    ],
+)
+def test_a_file_may_say_whether_a_rule_is_on_at_every_start(more: str, on: bool | None) -> None:
+    kept = rule(ENTRIES % "", more=more)
+    assert starts_on(kept.body) is on
+    assert len(program_from_record(record(kept), REGISTRY).triggers) == 1
 
 
 def test_a_trigger_that_is_off_is_left_out_and_the_others_keep_their_index() -> None:

@@ -280,15 +280,16 @@ async def test_a_rule_switched_on_again_does_not_fire_for_what_was() -> None:
         assert world.messages == []
 
 
-async def test_a_rule_that_is_off_in_its_file_stays_off() -> None:
+async def test_a_rule_that_its_file_switches_off_is_off_until_somebody_switches_it_on() -> None:
     async with World() as world:
         world.stub("crm.tag")
         await world.load({"rules.yaml": WAIT})
         await world.fire("go")
         await world.load({"rules.yaml": WAIT + "  initial_state: false\n"})
         assert [run.outcome for run in world.runs("wait")] == ["cancelled"]
-        with pytest.raises(ValueError, match="take initial_state: false out of it"):
-            await world.turn_on("wait")
+        await world.turn_on("wait")
+        await world.fire("go")
+        assert world.running("wait") == 1
 
 
 async def test_rules_hear_that_rulewheel_starts() -> None:
