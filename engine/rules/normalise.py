@@ -471,6 +471,8 @@ class _Normaliser:
         parts = {key: value for key, value in step.items() if value is not None or key == kind}
         if "target" in parts and kind == "action":
             self._target(parts, parts.pop("target"), at, path)
+        if "entity_id" in parts and kind == "action":
+            self._entities(parts, parts.pop("entity_id"), at, (*path, "entity_id"))
         if isinstance(parts.get("retry"), int | float) and not isinstance(parts["retry"], bool):
             self.draft.origins[(*at, "retry", "attempts")] = (*path, "retry")
             parts["retry"] = {"attempts": parts["retry"]}
@@ -493,10 +495,15 @@ class _Normaliser:
         for key in target:
             if key != "entity_id":
                 self._fault(_no_devices((*where, key), f'"{key}" of a target'))
+        if "entity_id" in target:
+            self._entities(parts, target["entity_id"], at, (*where, "entity_id"))
+
+    def _entities(self, parts: dict[str, Json], entities: Json, at: Path, where: Path) -> None:
+        """Whatever spelling names them, the entities belong to the data of an action."""
         data = parts.get("data") or {}
-        if "entity_id" in target and isinstance(data, dict) and "entity_id" not in data:
-            self.draft.origins[(*at, "data", "entity_id")] = (*where, "entity_id")
-            parts["data"] = {**data, "entity_id": target["entity_id"]}
+        if isinstance(data, dict) and "entity_id" not in data:
+            self.draft.origins[(*at, "data", "entity_id")] = where
+            parts["data"] = {**data, "entity_id": entities}
 
     def _branch(self, raw: Json, at: Path, path: Path) -> Json:
         if not isinstance(raw, dict):

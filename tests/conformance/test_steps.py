@@ -34,6 +34,15 @@ CALLS = [
     Case(
         "a target names the entities", "- {action: test.act, target: {entity_id: input_boolean.x}, data: {v: 1}}", [1]
     ),
+    Case(
+        "the older spelling names the entities beside the action",
+        """
+        - {service: input_boolean.turn_on, entity_id: input_boolean.x}
+        - {action: test.act, data: {v: '{{ states("input_boolean.x") }}'}}
+        """,
+        ["on"],
+        files="input_boolean: {x: {initial: off}}",
+    ),
     Case("metadata changes nothing", "- {action: test.act, metadata: {}, data: {v: 1}}", [1]),
     Case("an alias changes nothing", "- {alias: Say it, action: test.act, data: {v: 1}}", [1]),
     Case(
