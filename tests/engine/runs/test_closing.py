@@ -147,7 +147,8 @@ async def test_runs_of_a_rule_that_goes_do_their_finally(how: str) -> None:
         else:
             await world.load({})
             await world.advance(10)
-        assert ended(world) == [("cancelled", "the rule was removed or switched off")]
+        why = "the rule was switched off" if how == "off" else "the rule was removed or switched off"
+        assert ended(world) == [("cancelled", why)]
         assert [run.outcome for run in world.runs("r")] == ["cancelled"]
 
 

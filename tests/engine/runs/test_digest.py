@@ -175,7 +175,7 @@ async def test_a_rule_that_is_switched_off_drops_its_digest_and_says_so() -> Non
         await w.turn_off("r")
         await w.advance(100)
         (run,) = w.runs("r")
-        assert (run.outcome, run.reason) == ("cancelled", "the rule was removed or switched off")
+        assert (run.outcome, run.reason) == ("cancelled", "the rule was switched off")
         assert w.calls == []
         assert await w.journal.next_due() is None or w.running("r") == 0
 
