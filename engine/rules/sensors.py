@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from engine.declaration import UNAVAILABLE, UNKNOWN, with_state
@@ -20,7 +21,9 @@ from engine.plugin import (
     Trigger,
     View,
     Watch,
+    calendar,
     is_true,
+    state_object,
 )
 from engine.template import TemplateProblem
 
@@ -44,16 +47,34 @@ class Sensed(Trigger):
 
     def says(self, view: View, told: Mapping[str, Json], template: str) -> tuple[SetState, str]:
         """The state that this template gives, and why; `told` is what it may read besides entities."""
-        own = self.sensor.attributes()
+        own, told = self.sensor.attributes(), {"this": state_object(view.state(self.entity)), **told}
         try:
             available = self.sensor.availability is None or is_true(view.render(self.sensor.availability, told))
             if not available:
                 return with_state(self.entity, UNAVAILABLE, own), "it has nothing to say now"
-            state = spelled(view.render(template, told))
-            more = {name: view.render(value, told) for name, value in self.sensor.attributes_.items()}
+            state = self._spelled(view.render(template, told), view)
         except TemplateProblem as problem:
             return with_state(self.entity, UNAVAILABLE, own), f"a template failed: {problem}"
-        return with_state(self.entity, state, own, more), "as its template says"
+        more, reason = self._more(view, told)
+        return with_state(self.entity, state, own, more), reason
+
+    def _more(self, view: View, told: Mapping[str, Json]) -> tuple[dict[str, Json], str]:
+        """The attributes that have templates, null where one fails, and why the sensor says what it says."""
+        found: dict[str, Json] = {}
+        reason = "as its template says"
+        for name, value in self.sensor.attributes_.items():
+            try:
+                found[name] = view.render(value, told)
+            except TemplateProblem as problem:
+                found[name], reason = None, f"as its template says, but for {name}: {problem}"
+        return found, reason
+
+    def _spelled(self, value: Json, view: View) -> str:
+        moment = calendar.told(value) if self.sensor.device_class == "timestamp" and isinstance(value, str) else None
+        if isinstance(moment, datetime):
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=view.zone)
+            return moment.astimezone(UTC).isoformat(timespec="seconds")
+        return spelled(value)
 
 
 class TemplateSensor(Sensed):

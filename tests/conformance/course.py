@@ -49,7 +49,7 @@ async def observed(case: Case) -> list[Json]:
         if "load" not in lines:
             lines = ["load", *lines]
         for line in lines:
-            await _step(w, line, f"- id: r{rule}")
+            await step(w, line, f"- id: r{rule}")
         return [call.data["told"] for call in w.calls]
 
 
@@ -57,7 +57,7 @@ def _quoted(template: str) -> str:
     return "'" + template.replace("'", "''") + "'"
 
 
-async def _step(w: World, line: str, rule: str) -> None:
+async def step(w: World, line: str, rule: str) -> None:
     word, _, rest = line.partition(" ")
     match word:
         case "load":
