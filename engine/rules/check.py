@@ -255,6 +255,7 @@ class _Rule:
         self.id, self.named_by = self._identity()
         self.plugins: dict[int, Trigger] = {}
         self.given: Mapping[str, Json] = {}
+        self.gives_gaps = False  # a blueprint leaves some of its trigger_variables to the rules that use it
 
     def _identity(self) -> tuple[str, str]:
         """The rule's id and the key that gave it."""
@@ -321,7 +322,8 @@ class _Rule:
     def _given(self, names: Names) -> Mapping[str, Json]:
         """The values of `trigger_variables`, which are worked out once, when the rule is read."""
         given = self.draft.body.get("trigger_variables")
-        if not isinstance(given, dict) or self.told.fatal:
+        self.gives_gaps = _has_gaps(given)
+        if not isinstance(given, dict) or self.told.fatal or self.gives_gaps:
             return {}
         try:
             return trigger_variables({"trigger_variables": plain(given)})
@@ -362,7 +364,7 @@ class _Rule:
         """Whether a trigger is on is worked out once, when the rule is read."""
         before = len(self.told.problems)
         self.told.templates(enabled, at, given)
-        if len(self.told.problems) == before:
+        if len(self.told.problems) == before and not self.gives_gaps:
             try:
                 rendered(enabled, self.given)
             except TemplateProblem as error:
@@ -383,7 +385,7 @@ class _Rule:
             is_late = key in plugin.fields() and plugin.fields()[key].is_late
             names = Names.of_triggers([plugin]).with_names(*given.roots, *plugin.knows) if is_late else given
             self.told.templates(value, (*at, key), names)
-        if self.told.errors > before or _has_gaps(values):
+        if self.told.errors > before or _has_gaps(values) or self.gives_gaps:
             return
         try:
             self.plugins[index] = plugin(fields_of(plugin, plain(values), self.given))

@@ -488,6 +488,8 @@ class _Normaliser:
     def _target(self, parts: dict[str, Json], target: Json, at: Path, path: Path) -> None:
         """`target` names the entities of an action; they belong to its data."""
         where = (*path, "target")
+        if isinstance(target, InputRef):
+            target = {"entity_id": target}  # a gap that a rule will fill with a mapping
         if not isinstance(target, dict):
             expected = "a mapping with entity_id"
             self._fault(Fault(where, "wrong-type", f'"target" is {found(target)}', expected))

@@ -484,14 +484,16 @@ CLOCK = "input_datetime: {d: {has_time: true}}"
         "the parts of a time",
         CLOCK,
         when("time: '06:45:30'")
-        + "\nsee input_datetime.d hour\nsee input_datetime.d minute\nsee input_datetime.d second\nsee input_datetime.d timestamp\nsee input_datetime.d has_date",
+        + "\nsee input_datetime.d hour\nsee input_datetime.d minute\nsee input_datetime.d second"
+        + "\nsee input_datetime.d timestamp\nsee input_datetime.d has_date",
         [6, 45, 30, 24330, False],
     ),
     Story(
         "the parts of both",
         BOTH,
         when("datetime: '2026-05-01 10:00:00'")
-        + "\nsee input_datetime.d year\nsee input_datetime.d month\nsee input_datetime.d day\nsee input_datetime.d hour\nsee input_datetime.d timestamp",
+        + "\nsee input_datetime.d year\nsee input_datetime.d month\nsee input_datetime.d day"
+        + "\nsee input_datetime.d hour\nsee input_datetime.d timestamp",
         [2026, 5, 1, 10, 1777629600.0],
     ),
     Story("it is restored", CLOCK, when("time: '06:45'") + "\nrestart\nsee input_datetime.d", ["06:45:00"]),
@@ -554,7 +556,8 @@ def change(duration: str) -> str:
     Story(
         "started again it begins anew",
         T,
-        f"{START_IT}\nwait 30\n{START_IT}\nsee timer.t remaining\nwait 59\nsee timer.t\nevents timer.restarted\nevents timer.started",
+        f"{START_IT}\nwait 30\n{START_IT}\nsee timer.t remaining\nwait 59\nsee timer.t\n"
+        "events timer.restarted\nevents timer.started",
         ["0:01:00", "active", 1, 1],
     ),
     Story(
@@ -566,7 +569,8 @@ def change(duration: str) -> str:
     Story(
         "paused and started it goes on",
         T,
-        f"{START_IT}\nwait 20\n{PAUSE}\nwait 600\n{START_IT}\nsee timer.t remaining\nevents timer.restarted\nwait 40\nsee timer.t\nevents timer.finished",
+        f"{START_IT}\nwait 20\n{PAUSE}\nwait 600\n{START_IT}\nsee timer.t remaining\n"
+        "events timer.restarted\nwait 40\nsee timer.t\nevents timer.finished",
         ["0:00:40", 1, "idle", 1],
     ),
     Story(
