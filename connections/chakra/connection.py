@@ -66,8 +66,8 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOR
 _VERSION: Final = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 
 
-_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
-"""What can stand in the path of a call; whether an id is one of Chakra's, `doctor` says."""
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,100}|FILL IN")
+"""What can stand in the path of a call, and what `init` writes; whether an id is one of Chakra's, `doctor` says."""
 
 
 def _plugin_id(value: Json) -> str:
@@ -395,14 +395,14 @@ class ChakraConnection(Connection):
         return Waiting(reason(answer, self.token), problem="failing", answered=True)
 
     async def doctor(self) -> list[Finding]:
-        """Looks whether Chakra can be reached, takes the token, and agrees about the time."""
+        """Looks whether Chakra can be reached, takes the token, agrees about the time, and whether ids look right."""
         answer = await self._ask("GET", "/v1/health")
         if not isinstance(answer, Answer):
             why = getattr(answer, "reason", "it cannot be reached")
             remedy = "look at base_url in the settings, and at this machine's network"
-            return [Finding("Chakra", False, why, remedy)]
+            return [Finding("Chakra", False, why, remedy), *self._ids()]
         reached = Finding("Chakra", True, f"{self._host.name} answers")
-        return [reached, *await self._token(answer), *self._skew(answer)]
+        return [reached, *await self._token(answer), *self._skew(answer), *self._ids()]
 
     async def _token(self, health: Answer) -> list[Finding]:
         answer: Answer | Outcome = health
@@ -427,6 +427,20 @@ class ChakraConnection(Connection):
         if skew <= _MOST_SKEW:
             return [Finding("Clock", True, f"within {seconds} s of Chakra's")]
         return [Finding("Clock", False, f"{seconds} s away from Chakra's", "set this machine's clock (NTP)")]
+
+    def _ids(self) -> list[Finding]:
+        plugin = bool(_UUID.fullmatch(self.plugin_id))
+        number = self.phone_number_id.isascii() and self.phone_number_id.isdigit()
+        whole = "WhatsApp Setup, 3-dot menu, Copy Plugin Id"
+        return [
+            Finding("plugin_id", plugin, "looks right" if plugin else "is not a UUID", "" if plugin else whole),
+            Finding(
+                "phone_number_id",
+                number,
+                "looks right" if number else "is not a number",
+                "" if number else "WhatsApp Setup, the number's gear icon; it is not the phone number itself",
+            ),
+        ]
 
 
 def _date(answer: Answer) -> datetime | None:

@@ -282,17 +282,19 @@ async def test_the_simulator_takes_the_message_and_shows_the_job() -> None:
     assert isinstance(sent, Accepted), sent
 
 
-async def test_doctor_finds_a_refused_token_and_a_wrong_clock() -> None:
+async def test_doctor_finds_a_refused_token_a_wrong_clock_and_odd_ids() -> None:
     answer = ok(b"", 401, "Date: Mon, 02 Mar 2026 09:05:00 GMT\r\n")
     async with (
         Trap(lambda _: Do(answer)).listening() as trap,
-        connected(trap.url, waba_id="1") as chakra,
+        connected(trap.url, plugin_id="x", phone_number_id="FILL IN", waba_id="1") as chakra,
     ):
         findings = await chakra.doctor()
     assert {finding.subject: finding.well for finding in findings} == {
         "Chakra": True,
         "Token": False,
         "Clock": False,
+        "plugin_id": False,
+        "phone_number_id": False,
     }
     assert all(finding.remedy for finding in findings if not finding.well)
 
@@ -334,9 +336,7 @@ async def test_doctor_says_when_chakra_cannot_be_reached_or_the_token_not_be_tri
         ({"api_version": "19"}, "api_version"),
         ({"api_version": "FILL IN"}, "api_version"),
         ({"base_url": "https://api.chakrahq.com/path?query"}, "base_url"),
-        ({"plugin_id": "FILL IN"}, "plugin_id"),
         ({"plugin_id": "../../x"}, "plugin_id"),
-        ({"phone_number_id": "FILL IN"}, "phone_number_id"),
         ({"phone_number_id": "+919876543210"}, "phone_number_id"),
         ({"timeout": 600}, "timeout"),
         ({"timeout": 0}, "timeout"),

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -25,12 +24,6 @@ def test_what_it_makes_is_found_right_and_reaches_nobody(folder: Path, monkeypat
     assert "cd shop" in text
     assert "rulewheel doctor" in text
     monkeypatch.chdir(folder)
-    left = said("check")
-    assert left.exit_code == 2
-    assert left.stderr.count('"FILL IN"') == left.stderr.count("= help: open WhatsApp Setup") * 2 == 4
-    settings_file = folder / "rulewheel.yaml"
-    filled = settings_file.read_text(encoding="utf-8").replace('plugin_id: "FILL IN"', f"plugin_id: {UUID(int=1)}")
-    settings_file.write_text(filled.replace('phone_number_id: "FILL IN"', 'phone_number_id: "1"'), encoding="utf-8")
     assert told("check") == "1 rule in 1 file, no problems\n"
     settings = load_settings(folder / "rulewheel.yaml").settings
     assert settings is not None
