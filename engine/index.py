@@ -9,7 +9,18 @@ from itertools import count
 from math import inf
 from typing import Generic, NamedTuple, TypeVar
 
-from engine.predicates import MISSING, ORDERED, UNKNOWN, Predicate, dig, is_scalar, number_of, ruled_out
+from engine.predicates import (
+    MISSING,
+    ORDERED,
+    UNKNOWN,
+    Asks,
+    Predicate,
+    dig,
+    is_modest,
+    is_scalar,
+    number_of,
+    ruled_out,
+)
 from engine.spans import Spans
 from engine.template.clauses import Path
 from engine.values import Fact, Json
@@ -64,8 +75,7 @@ class Entry(Generic[T]):
 
     number: int
     item: T
-    predicates: Sequence[Predicate]
-    never: str
+    asks: Asks
     came: int
     considered: int = 0
     by: Predicate | Span | None = None
@@ -145,17 +155,20 @@ class Index(Generic[T]):
         self._entries: dict[Place, Entry[T]] = {}
         self._tables: dict[Path, Table[T]] = {}
         self._always: dict[int, Entry[T]] = {}
+        self._readers: dict[Path, dict[int, Entry[T]]] = {}
         self._numbers = count()
         self._came = 0
         self._last: deque[Json] = deque(maxlen=KEPT)
 
-    def add(self, place: Place, item: T, predicates: Sequence[Predicate], never: str = "") -> None:
-        """From now on `item` is to be considered where all of these hold; never, where `never` says why not."""
-        entry = Entry(next(self._numbers), item, predicates, never, self._came)
+    def add(self, place: Place, item: T, asks: Asks) -> None:
+        """From now on `item` is to be considered where all holds that it asks."""
+        entry = Entry(next(self._numbers), item, asks, self._came)
         self._entries[place] = entry
-        if never:
+        for path in asks.reads:
+            self._readers.setdefault(path, {})[entry.number] = entry
+        if asks.never:
             return
-        entry.by = self._telling(predicates)
+        entry.by = self._telling(asks.predicates)
         if entry.by is None:
             self._always[entry.number] = entry
         else:
@@ -167,6 +180,10 @@ class Index(Generic[T]):
         if entry is None:
             return
         self._always.pop(entry.number, None)
+        for path in dict.fromkeys(entry.asks.reads):
+            del self._readers[path][entry.number]
+            if not self._readers[path]:
+                del self._readers[path]
         if entry.by is not None:
             table = self._tables[entry.by.path]
             table.remove(entry, entry.by)
@@ -179,12 +196,15 @@ class Index(Generic[T]):
         for path, table in self._tables.items():
             for entry in table.found(dig(fact.data, path)):
                 found[entry.number] = entry
+        left = {number: entry for number, entry in found.items() if not ruled_out(entry.asks.predicates, fact.data)}
+        for path, readers in self._readers.items():
+            if not is_modest(dig(fact.data, path)):
+                left |= readers
         self._came += 1
         self._last.append(fact.data)
-        entries = [found[number] for number in sorted(found) if not ruled_out(found[number].predicates, fact.data)]
-        for entry in entries:
+        for entry in left.values():
             entry.considered += 1
-        return [entry.item for entry in entries]
+        return [left[number].item for number in sorted(left)]
 
     def passed_over(self, place: Place) -> PassedOver | None:
         """How often this one was not considered, and why; None where it does not listen here."""
@@ -192,11 +212,11 @@ class Index(Generic[T]):
         if entry is None:
             return None
         times = self._came - entry.came - entry.considered
-        return PassedOver(times, entry.never or (self._why(entry) if times else ""))
+        return PassedOver(times, entry.asks.never or (self._why(entry) if times else ""))
 
     def _why(self, entry: Entry[T]) -> str:
         for data in reversed(self._last):
-            if refusal := ruled_out(entry.predicates, data):
+            if refusal := ruled_out(entry.asks.predicates, data):
                 return refusal.reason(data)
         return ""
 

@@ -12,9 +12,12 @@ from typing import Any
 
 from engine.rules.model import Program, TriggerUse
 from engine.template import is_template
+from engine.template.budget import MAX_INTEGER
 from engine.template.clauses import Path, clauses, path_of
 from engine.values import Json
 
+MODEST = 10_000
+"""Characters of a text; a template may give six times as many."""
 MISSING: Any = object()
 UNKNOWN: Any = object()
 _OFF = frozenset({"false", "no", "off", "0", "none", "disable", ""})
@@ -92,10 +95,9 @@ def dig(data: Json, path: Path) -> Json:
 def leading(body: Mapping[str, Json], use: Mapping[str, Json]) -> list[Predicate]:
     """What the conditions that lead a rule ask of `trigger`, as far as it reads nothing else; paths begin below it.
 
-    `body` is the rule in canonical form, `use` the trigger in it. Nothing where working out the variables, which comes
-    first, may end the run.
+    `body` is the rule in canonical form, `use` the trigger in it.
     """
-    if not _is_harmless(body["variables"]) or not _is_harmless(use.get("variables") or {}):
+    if "trigger" in _variables(body, use):
         return []
     found: list[Predicate] = []
     for condition in body["conditions"]:
@@ -111,17 +113,21 @@ def leading(body: Mapping[str, Json], use: Mapping[str, Json]) -> list[Predicate
     return found
 
 
-def _is_harmless(variables: Mapping[str, Json]) -> bool:
-    """Whether these can be worked out whatever a fact holds, and leave `trigger` as it is."""
-    return "trigger" not in variables and all(map(_is_plain, variables.values()))
+def _variables(body: Mapping[str, Json], use: Mapping[str, Json]) -> dict[str, Json]:
+    return {**(use.get("variables") or {}), **body["variables"]}
 
 
-def _is_plain(value: Json) -> bool:
+def read_by(value: Json) -> Iterator[Path | None]:
+    """The paths that variables read, and None for what may fail on any fact: a template that is more than a path."""
     if isinstance(value, str):
-        return not is_template(value) or path_of(value) is not None
-    if isinstance(value, Mapping):
-        return all(map(_is_plain, (*value, *value.values())))
-    return all(map(_is_plain, value)) if isinstance(value, list) else True
+        if is_template(value):
+            yield path_of(value)
+    elif isinstance(value, Mapping):
+        for part in (*value, *value.values()):
+            yield from read_by(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from read_by(part)
 
 
 def needed(wanted: Mapping[str, Json], above: Path = ()) -> Iterator[Predicate]:
@@ -133,24 +139,63 @@ def needed(wanted: Mapping[str, Json], above: Path = ()) -> Iterator[Predicate]:
             yield Predicate((*above, name), "is", value)
 
 
-def asked_of(program: Program, use: TriggerUse, *, is_waited_for: bool = False) -> tuple[list[Predicate], str]:
-    """What a trigger of a rule and the conditions behind it ask of a fact's data, and why it never can be so, if so.
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a trigger, with the conditions behind it, asks of a fact's data.
 
-    A trigger that a run waits for has no conditions behind it. What one delivery of several is told by (`dedupe`) is
-    to be remembered of every fact, whatever the conditions say.
+    `never` says why it can never be so, if so. `reads` are fields that the rule's variables read, which come before its
+    conditions: where such a field is not `modest`, working them out may fail, and that is an outcome of the rule.
     """
-    found = list(needed(use.plugin.needs()))
+
+    predicates: tuple[Predicate, ...] = ()
+    never: str = ""
+    reads: tuple[Path, ...] = ()
+
+
+def asked_of(program: Program, use: TriggerUse, *, is_waited_for: bool = False) -> Asks:
+    """What this trigger asks; one that a run waits for has no conditions behind it.
+
+    What one delivery of several is told by (`dedupe`) is to be remembered of every fact, whatever the conditions say.
+    """
+    found = tuple(needed(use.plugin.needs()))
     own = program.body["triggers"][use.index] if not is_waited_for else {}
-    if not own or not use.plugin.passes or "dedupe" in own:
-        return found, ""
+    reads = _fields_read(_variables(program.body, own), use) if own else None
+    if reads is None or not use.plugin.passes or "dedupe" in own:
+        return Asks(found)
     for each in leading(program.body, own):
         each = replace(each, name=".".join(("trigger", *each.path)))
         if each.path[0] in use.known:
             if not each.holds(use.known):
-                return found, each.reason(use.known)
+                return Asks(found, each.reason(use.known), reads)
         elif (path := _in_data(each.path, use.plugin.passes)) is not None:
-            found.append(replace(each, path=path))
-    return found, ""
+            found += (replace(each, path=path),)
+    return Asks(found, "", reads)
+
+
+def _fields_read(variables: Mapping[str, Json], use: TriggerUse) -> tuple[Path, ...] | None:
+    """The fields of a fact's data that variables read; None where they read what cannot be told beforehand."""
+    found = []
+    for path in read_by(variables):
+        if path is None or (path[0] != "trigger" and path[0] not in variables):
+            return None
+        if path[0] in variables or (path[1:2] and path[1] in use.known):
+            continue
+        field = _in_data(path[1:], use.plugin.passes)
+        if field is None:
+            return None
+        found.append(field)
+    return tuple(found)
+
+
+def is_modest(value: Json) -> bool:
+    """Whether a template surely gets on with this value: nothing that is too large for it, no list and no mapping."""
+    if isinstance(value, str):
+        return len(value) <= MODEST
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, int):
+        return abs(value) <= MAX_INTEGER
+    return value is None or value is MISSING
 
 
 def _in_data(path: Path, passes: Mapping[str, str]) -> Path | None:

@@ -323,9 +323,9 @@ def _without(table: dict[Any, dict[Place, Any]], key: Any, place: Place) -> None
 
 
 def _take_in(index: Index[Watcher], watcher: Watcher) -> None:
-    predicates, never = asked_of(watcher.program, watcher.use, is_waited_for=watcher.waiting is not None)
     index.remove(watcher.place)
-    index.add(watcher.place, watcher, predicates, never)
+    asks = asked_of(watcher.program, watcher.use, is_waited_for=watcher.waiting is not None)
+    index.add(watcher.place, watcher, asks)
 
 
 def schedule_key(watcher: Watcher, schedule: Schedule) -> str:

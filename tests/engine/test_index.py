@@ -12,7 +12,7 @@ import pytest
 from engine import watches
 from engine.conditions import check_all
 from engine.index import FEW, Index
-from engine.predicates import Predicate, asked_of, ruled_out
+from engine.predicates import Asks, Predicate, asked_of, dig, is_modest, ruled_out
 from engine.rules.model import Program, TriggerUse
 from engine.scope import Scope
 from engine.states import Snapshot
@@ -136,9 +136,7 @@ async def played(seed: int, few: int, monkeypatch: pytest.MonkeyPatch) -> tuple[
         await house.engine.intake.take(channel, Fact(channel[0], channel[1], data, START))  # type: ignore[arg-type]
         await house.engine.work()
     runs = await house.runs()
-    # A number that no template can hold is an error of variables; a rule that is passed over never looks at it.
-    kept = [run for run in runs if run.outcome != "failed_conditions" and "number is too large" not in run.reason]
-    told = [(run.rule, run.key, run.outcome, run.reason) for run in kept]
+    told = [(run.rule, run.key, run.outcome, run.reason) for run in runs if run.outcome != "failed_conditions"]
     return told, len(runs)
 
 
@@ -149,7 +147,7 @@ async def test_the_same_rules_run_with_and_without_a_look_into_the_index(monkeyp
     looked_up, considered = await played(seed, 0, monkeypatch)
     assert looked_up == plain
     assert plain
-    assert considered < tried * 0.9, "the index is of no use"
+    assert considered < tried, "the index is of no use"
 
 
 def test_what_is_ruled_out_surely_does_not_hold_and_an_index_finds_all_that_is_not() -> None:
@@ -160,15 +158,16 @@ def test_what_is_ruled_out_surely_does_not_hold_and_an_index_finds_all_that_is_n
     asked = {}
     for program in programs(author.rules(600)):
         for use in program.triggers:
-            asked[program.rule, use.key] = (program, use, *asked_of(program, use))
-            index.add((program.rule, use.key), program.rule, *asked[program.rule, use.key][2:])
+            asked[program.rule, use.key] = (program, use, asked_of(program, use))
+            index.add((program.rule, use.key), program.rule, asked[program.rule, use.key][2])
     refused = 0
     for _ in range(40):
         told = author.data()
         fact = Fact("event", "go", {**told, "method": "POST", "json": told}, START)
         expected = []
-        for (rule, _), (program, use, predicates, never) in asked.items():
-            if not never and not ruled_out(predicates, fact.data):
+        for (rule, _), (program, use, asks) in asked.items():
+            may_fail = not all(is_modest(dig(fact.data, path)) for path in asks.reads)
+            if may_fail or not (asks.never or ruled_out(asks.predicates, fact.data)):
                 expected.append(rule)
                 continue
             refused += 1
@@ -284,7 +283,7 @@ def test_an_index_looks_at_no_more_than_it_must() -> None:
     index: Index[int] = Index()
     for number in range(1000):
         kind, own = Watched(("kind",), "is", "order"), Watched(("n",), "equals", number)
-        index.add(("r", str(number)), number, [kind, own])
+        index.add(("r", str(number)), number, Asks((kind, own)))
     assert index.concerned(Fact("event", "go", {"kind": "order", "n": "7"}, START)) == [7]
     assert len(looked) < 10
 
@@ -292,14 +291,14 @@ def test_an_index_looks_at_no_more_than_it_must() -> None:
 def test_who_is_removed_is_found_no_more() -> None:
     index: Index[str] = Index()
     asked = {
-        "equal": [Predicate(("n",), "equals", 5)],
-        "above": [Predicate(("n",), "above", 4.0)],
-        "under": [Predicate(("n",), "<=", 5)],
-        "never": [],
-        "always": [],
+        "equal": Asks((Predicate(("n",), "equals", 5),)),
+        "above": Asks((Predicate(("n",), "above", 4.0),), reads=(("n",), ("m",))),
+        "under": Asks((Predicate(("n",), "<=", 5),)),
+        "never": Asks(never="it is off"),
+        "always": Asks(),
     }
-    for name, predicates in asked.items():
-        index.add(("r", name), name, predicates, "it is off" if name == "never" else "")
+    for name, asks in asked.items():
+        index.add(("r", name), name, asks)
     fact = Fact("event", "go", {"n": 5}, START)
     assert index.concerned(fact) == ["equal", "above", "under", "always"]
     for name in asked:
