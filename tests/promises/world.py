@@ -33,6 +33,9 @@ OPEN = ("queued", "intent", "waiting")
 MORE = 10
 """How often to wait five minutes more for what a time without rulewheel has made late."""
 CALM = ("queued", "parallel")
+ANYHOW = "by "
+KEPT = ("counter.", "input_")
+"""Entities that are as often changed as something is done."""
 
 Name = tuple[str, str]
 
@@ -57,6 +60,7 @@ class Ending:
     groups: list[int]
     calls: int
     deaths: int
+    entities: dict[str, str]
 
 
 @cache
@@ -125,12 +129,19 @@ class Player:
             await mortal.once(data["n"], lambda: world.webhook(name, json=data))
         elif deed.kind == "job":
             world.simulator.jobs.add(name, 10, Linear(seconds=data, errors=0.5))
-            await mortal.surely(lambda: world.set_state(f"job.{name}", "watched"))
+            await mortal.surely(lambda: self._watch(world, f"job.{name}"))
+        elif deed.kind == "state":
+            await mortal.surely(lambda: world.set_state(name, data))
         elif deed.kind == "fault":
             world.simulator.faults.add(data)
         elif deed.kind == "switch":
             await mortal.surely(lambda: world.turn_off(name))
             await mortal.surely(lambda: world.turn_on(name))
+
+    async def _watch(self, world: World, job: str) -> None:
+        """Once is enough: a job that has been asked for since then is not forgotten again."""
+        if world.state(job) is None:
+            await world.set_state(job, "watched")
 
     async def _forget(self) -> None:
         """What a rulewheel would lose whose delays are timers in memory."""
@@ -146,7 +157,7 @@ class Player:
             effects.setdefault(effect.run, []).append(effect)
         left = [f"effect {e.operation} {e.state}" for each in effects.values() for e in each if e.state in OPEN]
         for run in reversed(await self.front.inner.runs(limit=1_000_000)):
-            name = await self._name(run)
+            name = _numbered(await self._name(run), runs)
             unsure = [e for e in effects.get(run.id, []) if e.state == "unsure"]
             crashed = any(e.operation != "test.crash" or e.op_id not in begun for e in unsure)
             runs.setdefault(name, []).append(Told(run.outcome, crashed))
@@ -161,18 +172,32 @@ class Player:
         rules = {effect.op_id: effect.rule for each in effects.values() for effect in each}
         asked = Counter((rules[op_id], what) for op_id, what in [*done, *accepted])
         power = self.power
-        return Ending(runs, events, performed, asked, left, power.groups, power.calls, power.times_off)
+        own = {row.entity: row.state for row in await self.front.inner.entities() if row.entity.startswith(KEPT)}
+        return Ending(runs, events, performed, asked, left, power.groups, power.calls, power.times_off, own)
 
     def _stubbed(self) -> list[tuple[str, Request]]:
         return [(op_id, request) for op_id, request in self.performed if request.connection == STUBS]
 
     async def _name(self, run: RunRecord) -> Name:
+        """What is the same in every play: the rule, and what the event was about."""
         event = await self.front.inner.get(EventRecord, (run.event,))
         assert event is not None
         data = event.data
-        told = (data.get("event") or {}).get("data") or data.get("json") or {}
+        told = (data.get("event") or {}).get("data") or data.get("json") or data.get("variables") or {}
         job = (data.get("job") or {}).get("id")
-        return run.rule, str(told.get("n") or job or data.get("now") or event.id)
+        known = told.get("n") or job or data.get("now") or (data.get("to_state") or {}).get("state")
+        return run.rule, str(known) if known else f"{ANYHOW}{told.get('entity_id') or data.get('platform')}"
+
+
+def _numbered(name: Name, runs: dict[Name, list[Told]]) -> Name:
+    """Of events that say nothing of their own the first, second, … are told apart by their order."""
+    rule, event = name
+    if not event.startswith(ANYHOW) and not event.replace(".", "").isdigit():
+        return name
+    number = 1
+    while (rule, f"{event}/{number}") in runs:
+        number += 1
+    return rule, f"{event}/{number}"
 
 
 def _asked(request: Request) -> Json:
@@ -208,6 +233,7 @@ class Comparison:
             yield from self._of_run(name)
         if not self._late:
             yield from self._of_calls()
+            yield from self._of_entities()
 
     def _of_run(self, name: Name) -> Iterator[str]:
         rule, event = name
@@ -231,6 +257,14 @@ class Comparison:
             if struck != calm:
                 yield f"{key} was done {struck} times, undisturbed {calm} times"
 
+    def _of_entities(self) -> Iterator[str]:
+        """Whatever a rule does to entities of its own is done once."""
+        for entity, state in self._calm.entities.items():
+            rule = entity.partition(".")[2]
+            is_clear = self._story.rules[rule]["mode"] == "queued" and rule not in self._tainted | self._unsteady
+            if is_clear and self._struck.entities.get(entity) != state:
+                yield f"{entity} is {self._struck.entities.get(entity)}, undisturbed {state}"
+
     def _taint(self) -> set[str]:
         """Rules of which a death left a send unsure, and those that hear their events."""
         return self._with_hearers(
@@ -243,14 +277,19 @@ class Comparison:
         for rule, body in self._story.rules.items():
             is_calm = body["mode"] in CALM and "max" not in body
             triggers = str(body["triggers"])
-            if not is_calm and (rule in self._tainted or "chain" in triggers or "job.entries" in triggers):
+            if rule in self._story.raced or (
+                not is_calm and (rule in self._tainted or "chain" in triggers or "job.entries" in triggers)
+            ):
                 found.add(rule)
         return self._with_hearers(found)
 
     def _with_hearers(self, rules: set[str]) -> set[str]:
-        for rule in sorted(self._story.chains):
-            if rule in rules:
-                rules |= self._story.chains[rule]
+        """These, and whoever hears of them or is called by them, until there is nobody more."""
+        coming = list(rules)
+        while coming:
+            more = self._story.chains.get(coming.pop(), set()) - rules
+            rules |= more
+            coming += more
         return rules
 
 
