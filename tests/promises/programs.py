@@ -47,7 +47,7 @@ class Story:
     """Rules as a file, and what happens.
 
     `rules` are bodies by id, those of scripts too, `chains` who hears whose events or calls whom; `raced` are rules
-    that others switch on and off while they run.
+    that others switch on and off while they run, `callers` those that wait for the end of others.
     """
 
     seed: int
@@ -57,6 +57,7 @@ class Story:
     chains: dict[str, set[str]] = field(default_factory=dict)
     constructs: frozenset[str] = frozenset()
     raced: frozenset[str] = frozenset()
+    callers: frozenset[str] = frozenset()
 
 
 class Author:
@@ -68,6 +69,7 @@ class Author:
         self.used: set[str] = set()
         self.chains: dict[str, set[str]] = {}
         self.raced: set[str] = set()
+        self.callers: set[str] = set()
         self._steps = 0
         self._rule = ""
         self._ids: list[str] = []
@@ -97,8 +99,8 @@ class Author:
         parts = {key: part for key, part in file.items() if part}
         text = json.dumps({**parts, **_entities(list(rules), json.dumps(parts))}, indent=1)
         bodies = {**rules, **{name: {"triggers": [], **body} for name, body in scripts.items()}}
-        used, raced = frozenset(self.used), frozenset(self.raced)
-        return Story(self.seed, text, tuple(deeds), bodies, self.chains, used, raced)
+        sets = (frozenset(each) for each in (self.used, self.raced, self.callers))
+        return Story(self.seed, text, tuple(deeds), bodies, self.chains, *sets)
 
     def _mode(self) -> str:
         mode = self.random.choice(("queued", "queued", "parallel", "single", "restart"))
@@ -302,6 +304,7 @@ class Author:
 
     def _call(self, depth: int) -> Json:
         name = self.random.choice(self._scripts)
+        self.callers.add(self._rule)
         for one, other in ((self._rule, name), (name, self._rule)):
             self.chains.setdefault(one, set()).add(other)
         data = {"n": self._tag(), "k": "{{ k }}"}
@@ -322,6 +325,7 @@ class Author:
 
     def _by_hand(self, depth: int) -> Json:
         other = f"r{int(self._rule[1:]) + 1}"
+        self.callers.add(self._rule)
         for one, following in ((self._rule, other), (other, self._rule)):
             self.chains.setdefault(one, set()).add(following)
         data = {"entity_id": f"automation.{other}", "skip_condition": self._chance(0.5)}

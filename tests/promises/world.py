@@ -243,7 +243,11 @@ class Comparison:
         if struck is None:
             if "/" not in event or not self._tainted | self._unsteady:
                 yield f"{name} was never handled"
-        elif not (self._late or rule in self._unsteady or struck[0].unsure) and struck[0].outcome != calm.outcome:
+        elif self._late or rule in self._unsteady or struck[0].unsure:
+            return
+        elif rule in self._tainted & self._story.callers:
+            return  # what it called for became unsure
+        elif struck[0].outcome != calm.outcome:
             yield f"{name} ended as {struck[0].outcome}, undisturbed as {calm.outcome}"
 
     def _of_calls(self) -> Iterator[str]:

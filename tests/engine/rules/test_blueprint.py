@@ -87,6 +87,15 @@ async def test_a_rule_of_a_blueprint_does_what_the_blueprint_says_with_what_it_w
         assert [call.data for call in world.calls] == [{"said": "Hello"}, {"said": "Bye"}]
 
 
+def test_what_a_blueprint_says_for_people_is_taken_along_and_changes_nothing() -> None:
+    head = "  author: Asha\n  source_url: https://example.com/greet\n  homeassistant: {min_version: 2025.1.0}\n"
+    more = LOGGED.replace("  input:\n    hook", f"{head}  input:\n    hook")
+    more = more.replace("More\n", "More\n      icon: mdi:dots\n")
+    plain, described = (book({PATH: text, "a.yaml": rule("a", "hook: go")}).programs["a"] for text in (LOGGED, more))
+    assert more.count("icon") == 1
+    assert described.body == plain.body
+
+
 async def test_steps_that_a_rule_gives_run_where_the_blueprint_has_them() -> None:
     async with World() as world:
         world.stub("crm.tag")

@@ -214,3 +214,28 @@ async def test_a_run_that_is_turned_away_is_as_loud_as_the_rule_says(given: str,
     await house.fire("go")
     loud = [word for word in ("info", "warning", "error") for said in log.said(word) if said == "run ended"]
     assert loud == ([level] if level else [])
+
+
+async def test_a_script_that_is_busy_turns_a_call_away_as_loud_as_it_says() -> None:
+    log = TestLog()
+    house = House(log=log)
+    text = """
+    scripts:
+      slow:
+        icon: mdi:snail
+        mode: single
+        max_exceeded: error
+        trace: {stored_traces: 5}
+        sequence: [{delay: 5}]
+    rules:
+      - id: r
+        mode: parallel
+        triggers: {trigger: event, event_type: go}
+        actions: [{action: script.slow}]
+    """
+    await house.start(*programs(text))
+    await house.fire("go")
+    await house.fire("go")
+    assert [values["outcome"] for kind, said, values in log.lines if (kind, said) == ("error", "run ended")] == [
+        "failed_single"
+    ]
