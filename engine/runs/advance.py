@@ -358,10 +358,10 @@ def _end(course: Course, outcome: str, reason: str) -> None:
     closing.leave(course)
     if course.body.gathering is not None:
         course.changes.drop.append(Drop(DueRecord, (due_key(course.run.id, GATHERING),)))
+    course.run = course.run._replace(state="done", outcome=outcome, reason=reason, ended=course.view.now)
     if course.body.call is not None and course.body.call["run"]:
         row, response = course.view.ids.row_id(), course.body.response
-        course.changes.put.append(answer(course.body.call, course.run.id, outcome, reason, response, row))
-    course.run = course.run._replace(state="done", outcome=outcome, reason=reason, ended=course.view.now)
+        course.changes.put.append(answer(course.body.call, course.run, response, row))
 
 
 def _drop_waits(course: Course, reason: str) -> None:

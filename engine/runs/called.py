@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from engine.records import EventRecord, InboxRecord
+from engine.records import EventRecord, InboxRecord, RunRecord
 from engine.rules.model import Program, is_script
 from engine.values import Json
 
@@ -49,9 +49,13 @@ def forbidden(program: Program, event: EventRecord) -> str:
     return ""
 
 
-def answer(call: Mapping[str, Json], run: str, outcome: str, reason: str, response: Json, row: str) -> InboxRecord:
-    """What the caller is told, as of a request that has been answered."""
-    told = {"op_id": run, "state": _STATES.get(outcome, "accepted"), "reason": reason}
+def answer(call: Mapping[str, Json], run: RunRecord, response: Json, row: str) -> InboxRecord:
+    """What the caller is told of a run that has ended, as of a request that has been answered.
+
+    What a script cannot do fails its caller; what becomes of a rule is that rule's own affair.
+    """
+    state = _STATES.get(run.outcome, "accepted") if is_script(run.rule) else "accepted"
+    told = {"op_id": run.id, "state": state, "reason": run.reason}
     told["answer"] = {} if response is None else response
     return InboxRecord(row, call["run"], call["token"], "outcome", told)
 

@@ -12,6 +12,15 @@ from tests.conformance.observed import Case, Happening, rule, stubs
 N = "{action: test.act, data: {v: '{{ trigger.event.data.n }}'}}"
 LATE = f"- delay: 10\n- {N}"
 BOTH = f"- {N}\n- delay: 10\n- {{action: test.act, data: {{v: end}}}}"
+RUNS = "- {action: automation.trigger, target: {entity_id: automation.other}}"
+OTHER = """
+- id: other
+  mode: single
+  triggers: []
+  actions:
+    - %s
+    - {action: test.act, data: {v: other}}
+"""
 THREE: Sequence[Happening] = [{"n": 1}, {"n": 2}, {"n": 3}]
 
 MODES = [
@@ -248,6 +257,21 @@ MODES = [
         """,
         [1],
         ["finished", "failed_single"],
+    ),
+    Case(
+        "a rule that runs another waits for it",
+        f"{RUNS}\n- {N}",
+        ["other", 1],
+        happens=[{"n": 1}, 5],
+        files=OTHER % "{delay: 5}",
+        at=[5, 5],
+    ),
+    Case(
+        "a rule that runs another goes on however that one ends",
+        f"{RUNS}\n- {N}",
+        [1],
+        happens=[{"n": 1}],
+        files=OTHER % "{action: test.bad}",
     ),
     Case(
         "a rule in mode parallel that runs itself is bounded by max",
