@@ -226,6 +226,8 @@ def _go_on(course: Course) -> None:
     for _ in range(AT_ONCE):
         if course.run.state == "done" or (frame := course.body.ready()) is None:
             return
+        if course.waits:
+            break  # it listens before the other branches go on: what they do may be what it waits for
         steps = steps_at(course.program, frame.path)
         if frame.at >= len(steps):
             _leave(course, frame)
