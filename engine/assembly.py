@@ -101,6 +101,9 @@ class Wakes:
         self.inbox = Wake(self.signal)
 
 
+RELOADED = "automation_reloaded"
+
+
 def _is_intent(effect: EffectRecord) -> bool:
     """Whether this must be begun here and now: an intent that is lost could only be called unsure."""
     return effect.state == "intent"
@@ -246,8 +249,11 @@ class Engine:
 
         Raises JournalError when it cannot be written; then the rules before go on, and adopting is to be tried again.
         """
+        is_reload = bool(self.programs)
         async with self._adopting:
             await self._adopt(programs)
+        if is_reload and self.matcher.hears(("event", RELOADED)):
+            await self.intake.take(("event", RELOADED), Fact("event", RELOADED, {}, self.ports.clock.now()))
 
     async def switch(self, rule: str, *, on: bool, stops: bool = True) -> None:
         """Switches a rule on or off, until somebody switches it again: over reloads and restarts.

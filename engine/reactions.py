@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from engine.entity import change
 from engine.journal.api import Journal
@@ -11,10 +12,12 @@ from engine.log import Log
 from engine.match import Matcher, Reaction
 from engine.records import Changes, CommandRecord, DueRecord, EntityRecord, EventRecord, InboxRecord
 from engine.states import Heard, Overlay, Snapshot, States
+from engine.values import Fact
 from engine.wake import Wake
 
 CASCADE = 1_000
 """How many changes of sensors one commit may bring about; more means that they set each other off for ever."""
+_CHANGES = ("event", "state_changed")
 
 
 class Reactions:
@@ -52,6 +55,8 @@ class Reactions:
             channel, fact, then = coming.popleft()
             if fact.kind == "state":
                 changes.add(self._matcher.rescheduled(fact.subject, then))
+                if self._matcher.hears(_CHANGES):
+                    coming.append(Heard(_CHANGES, _as_event(fact), then))
             for reaction in self._matcher.decide(channel, fact, then):
                 found.append(reaction)
                 if reaction.sets is None:
@@ -122,3 +127,9 @@ class Reactions:
                 self._log.error("a trigger watches nothing", rule=rule, reason=watched.fault)
         if changed:
             self.on_watches()
+
+
+def _as_event(fact: Fact) -> Fact:
+    """The change of an entity as the event that Home Assistant fires for it."""
+    told = {"entity_id": fact.subject, "old_state": fact.data["from_state"], "new_state": fact.data["to_state"]}
+    return replace(fact, kind="event", subject="state_changed", data=told)

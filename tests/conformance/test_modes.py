@@ -444,6 +444,17 @@ async def test_a_reload_leaves_the_hold_of_an_unchanged_rule_alone() -> None:
         assert len(world.calls) == 1
 
 
+async def test_rules_hear_that_files_were_read_again() -> None:
+    files = {"rules.yaml": rule("- {action: test.act}", "triggers: {trigger: event, event_type: automation_reloaded}")}
+    async with World(seed=1) as world:
+        stubs(world)
+        await world.load(files)
+        assert world.calls == []
+        await world.load({**files, "more.yaml": "- {id: more, triggers: [], actions: []}"})
+        await world.restart()
+        assert len(world.calls) == 1
+
+
 async def test_a_rule_that_is_taken_out_fires_no_more() -> None:
     async with World(seed=1) as world:
         stubs(world)

@@ -753,7 +753,46 @@ WAITS = [
     ),
 ]
 
+NEW = "{{ trigger.event.data.new_state.state }}"
 EVENTS = [
+    Case(
+        "a change of any entity is an event as well",
+        f"- {{action: test.act, data: {{v: '{NEW}'}}}}",
+        ["2"],
+        happens=[("sensor.x", "2"), ("sensor.y", "3")],
+        keys="triggers: {trigger: event, event_type: state_changed, event_data: {entity_id: sensor.x}}",
+    ),
+    Case(
+        "an entity that goes is told with what it was",
+        "- {action: test.act, data: {v: '{{ trigger.event.data.new_state is none }}'}}",
+        [False, True],
+        ["finished"] * 2,
+        happens=[("sensor.x", "2"), ("sensor.x", None)],
+        keys="triggers: {trigger: event, event_type: state_changed}",
+    ),
+    Case(
+        "a branch hears what another branch of the same run fires",
+        """
+        - parallel:
+            - {wait_for_trigger: {trigger: event, event_type: ready}, timeout: 60}
+            - event: ready
+        - {action: test.act, data: {v: '{{ trigger.platform }}'}}
+        """,
+        ["event"],
+        at=[0],
+    ),
+    Case(
+        "a branch hears what another branch of the same run changes",
+        """
+        - parallel:
+            - {wait_template: '{{ is_state("input_boolean.x", "on") }}', timeout: 60}
+            - {action: input_boolean.turn_on, target: {entity_id: input_boolean.x}}
+        - {action: test.act, data: {v: '{{ states("input_boolean.x") }}'}}
+        """,
+        ["on"],
+        files="input_boolean: {x: {initial: off}}",
+        at=[0],
+    ),
     Case(
         "an event is fired with its data",
         "- {event: told, event_data: {n: '{{ 1 + 1 }}'}}",
