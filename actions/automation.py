@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from engine.plugin import BOOLEAN, Action, Call, Example, Json, Kind, Plan, Switch, View, default, many, required
+from engine.plugin import (
+    BOOLEAN,
+    MAPPING,
+    Action,
+    Call,
+    Example,
+    Json,
+    Kind,
+    Plan,
+    Switch,
+    View,
+    default,
+    many,
+    required,
+)
 
 
 def _rule(value: Json) -> str:
@@ -95,6 +109,7 @@ class Trigger(OfRules):
 
     name = "automation.trigger"
     skip_condition = default(BOOLEAN, True, "Whether the rule's conditions are left out")
+    variables = default(MAPPING, {}, "Variables for the run, by name; those of the rule do not override them")
     examples = (
         Example(
             "Look after the imports now, if it is the time for it",
@@ -102,11 +117,13 @@ class Trigger(OfRules):
             gives=[{"name": "automation.import_errors", "variables": {}, "waits": True, "skip_conditions": False}],
         ),
         Example(
-            "Remind everybody now, whatever its conditions say",
-            "entity_id: automation.reminders\n",
-            gives=[{"name": "automation.reminders", "variables": {}, "waits": True, "skip_conditions": True}],
+            "Remind the customers of one town now, whatever its conditions say",
+            "entity_id: automation.reminders\nvariables: {town: Pune}\n",
+            gives=[
+                {"name": "automation.reminders", "variables": {"town": "Pune"}, "waits": True, "skip_conditions": True}
+            ],
         ),
     )
 
     def plan(self, view: View) -> list[Plan]:
-        return [Call(rule, skip_conditions=self.skip_condition) for rule in self.entity_id]
+        return [Call(rule, self.variables, skip_conditions=self.skip_condition) for rule in self.entity_id]

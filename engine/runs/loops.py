@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from engine.conditions import Holds, check_all, enabled
-from engine.plugin import integer
+from engine.plugin import NUMBER
 from engine.runs.course import Course, RunEnded, StepFailed
 from engine.runs.frames import Frame
 from engine.scope import TemplateProblem
@@ -14,7 +14,6 @@ from engine.values import Json, Say
 
 WARNS_AFTER = 5_000
 MOST_ROUNDS = 10_000
-COUNT = integer(0, 1_000_000_000)
 
 _BRANCH = re.compile(r"/parallel/(\d+)/sequence$")
 
@@ -90,7 +89,7 @@ def branch_of(course: Course, frame: Frame) -> Frame | None:
 
 def _count(course: Course, given: Json) -> int:
     try:
-        return course.setting("repeat count", given, COUNT)
+        return max(0, int(course.setting("repeat count", given, NUMBER)))
     except StepFailed as failure:
         raise StepFailed(failure.reason, "aborted") from None
 

@@ -183,8 +183,8 @@ def _read_by(course: Course, triggers: list[Json]) -> dict[str, Json]:
     """The variables that templates of these triggers read."""
     known = course.scope().variables
     texts = (text for trigger in triggers for text in _templates(_late(course, trigger)))
-    roots = {read.path.partition(".")[0] for text in texts for read in Template.parse(text).reads}
-    return {name: known[name] for name in sorted(roots) if name in known}
+    words = {word for text in texts for word in Template.parse(text).words}
+    return {name: known[name] for name in sorted(words) if name in known}
 
 
 def _late(course: Course, trigger: Mapping[str, Json]) -> list[Json]:

@@ -51,6 +51,12 @@ class Template:
         return frozenset(read.path for read in self.reads)
 
     @cached_property
+    def words(self) -> frozenset[str]:
+        """Every name that the template looks up, functions included: a variable may have the name of one."""
+        found = (self._tree or tree_of(self.source)).find_all(nodes.Name)
+        return frozenset(name.name for name in found if name.ctx == "load")
+
+    @cached_property
     def asks_clock(self) -> Read | None:
         """Where the template first asks what time it is; None if it does not."""
         return asking(self.source, self._tree or tree_of(self.source), ASK_THE_CLOCK)

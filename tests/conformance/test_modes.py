@@ -267,6 +267,22 @@ MODES = [
         at=[5, 5],
     ),
     Case(
+        "a rule hands variables to another that it runs",
+        """
+        - action: automation.trigger
+          target: {entity_id: automation.other}
+          data: {variables: {x: '{{ 1 + 1 }}'}}
+        """,
+        [2],
+        files="""
+        - id: other
+          mode: single
+          triggers: []
+          variables: {x: 1}
+          actions: {action: test.act, data: {v: '{{ x }}'}}
+        """,
+    ),
+    Case(
         "a rule that runs another goes on however that one ends",
         f"{RUNS}\n- {N}",
         [1],

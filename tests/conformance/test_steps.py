@@ -669,6 +669,14 @@ CHOICES = [
 ]
 
 REPEATS = [
+    *[
+        Case(
+            f"a count of {count} repeats {rounds} times",
+            f'- repeat: {{count: "{{{{ {count} }}}}", sequence: {{action: test.act, data: {{v: 1}}}}}}',
+            [1] * rounds,
+        )
+        for count, rounds in (("2.0", 2), ("2.7", 2), ("-2", 0), ("'3'", 3))
+    ],
     Case(
         "a count repeats",
         "- repeat: {count: 3, sequence: {action: test.act, data: {v: '{{ repeat.index }}'}}}",

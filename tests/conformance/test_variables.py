@@ -562,6 +562,16 @@ WAITS = [
         at=[120],
     ),
     Case(
+        "a waited template may read a variable that has the name of a function",
+        """
+        - variables: {max: 5}
+        - wait_template: '{{ states("sensor.x") | int > max }}'
+        - {action: test.act, data: {v: '{{ wait.completed }}'}}
+        """,
+        [True],
+        happens=[("sensor.x", "1"), "go", ("sensor.x", "7")],
+    ),
+    Case(
         "a waited template in error ends the run",
         """
         - {wait_template: '{{ 1 / 0 }}', timeout: 5}
