@@ -116,6 +116,11 @@ def once(at: datetime, zone: tzinfo) -> Calendar:
     return Once(at.astimezone(UTC) if at.tzinfo else _first_valid(at, zone))
 
 
+def instant_of(wall: datetime, zone: tzinfo) -> datetime:
+    """When a wall clock in this zone shows this time first, in UTC; right after the gap if it never does."""
+    return _first_valid(wall, zone)
+
+
 def told(text: str) -> time | datetime | None:
     """The time that an entity tells: a time of day, a date, or both, on the wall or as an instant; else None."""
     try:

@@ -18,6 +18,7 @@ from engine.match import Matcher, Reaction, instants
 from engine.missed import turn
 from engine.reactions import Reactions
 from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, Expect, InboxRecord, Update
+from engine.runs.quiet import was_held
 from engine.states import Heard, Snapshot, heard
 from engine.values import Fact, Json, SetState
 from engine.wake import Wake
@@ -108,10 +109,20 @@ class Due:
         if effect is None or effect.state != "waiting":
             await self._once(row, Changes())
             return
+        if was_held(effect):
+            await self._held_effect(row, effect)
+            return
         values = {"state": "queued", "due": None}
         guard = Expect(EffectRecord, (effect.op_id,), {"state": "waiting"})
         if await self._once(row, Changes(expect=[guard], update=[Update(EffectRecord, (effect.op_id,), values)])):
             self._effects.say(effect._replace(state="queued", due=None))
+
+    async def _held_effect(self, row: DueRecord, effect: EffectRecord) -> None:
+        """Quiet hours are over for what they held: its run looks again whether it still should leave."""
+        told = {"op_id": effect.op_id}
+        message = InboxRecord(self._ids.row_id(), effect.run, effect.token, "again", told)
+        if await self._once(row, Changes(put=[message])):
+            self._inbox.say(message)
 
     async def _settle(self, row: DueRecord) -> None:
         """Has an unsure send looked up; until that has an answer the row stays, or else a restart would forget it."""

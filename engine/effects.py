@@ -25,7 +25,7 @@ from engine.records import (
     InboxRecord,
     Update,
 )
-from engine.runs.gate import NO_STOP, SEND_BY, STOP, STOPPED, Gate, Over
+from engine.runs.gate import NO_STOP, SEND_BY, STOP, STOPPED, Gate, Over, Unwanted
 from engine.runs.retry import backoff, ended, held, requeued, settled
 from engine.values import Outcome, Refused, Unsure, Waiting
 from engine.wake import Wake
@@ -161,7 +161,9 @@ class Effects:
         found = None if effect.reads else self._gate.look(effect, now)
         if isinstance(found, Over):
             return ended(effect, "refused", found.reason, now, self._ids)
-        return None if found is None else held(effect, found.reason, found.until, now)
+        if isinstance(found, Unwanted):
+            return ended(effect, "cancelled", f"not sent: {found.reason}", now, self._ids)
+        return None if found is None else held(effect, found.reason, found.until, now, found.caps)
 
     async def _intend(self, effect: EffectRecord, now: datetime) -> None:
         """Commits the intent, and begins the call when it is on disk."""

@@ -39,7 +39,7 @@ from engine.runs.closing import is_last_chance
 from engine.runs.course import Course, Means, NewWait, StepFailed
 from engine.runs.frames import GATHERING
 from engine.runs.gate import NO_STOP, SEND_BY, Gate
-from engine.runs.retry import cancelled
+from engine.runs.retry import cancelled, requeued
 from engine.standing import Standing
 from engine.states import Heard, Snapshot, heard
 from engine.values import Fact, Json, moved
@@ -193,6 +193,8 @@ class Executor:
         for course in courses:
             if course.abandoned:
                 await self._abandon(course)
+            if course.released:
+                await self._release(course)
         await self._commit(courses)
 
     async def _abandon(self, course: Course) -> None:
@@ -203,6 +205,13 @@ class Executor:
                 course.changes.add(cancelled(effect, reason, course.view.now))
                 self._gate.forget(op_id)
         course.effects = [effect for effect in course.effects if effect.op_id not in course.abandoned]
+
+    async def _release(self, course: Course) -> None:
+        """Queues the effects again that quiet hours have held, if they wait still."""
+        for op_id in course.released:
+            effect = await self._journal.get(EffectRecord, (op_id,))
+            if effect is not None and effect.state == "waiting":
+                course.changes.add(requeued(effect))
 
     async def _advance(self, run_id: str, inbox: Sequence[InboxRecord], view: Snapshot) -> Course | None:
         run = self._hot.get(run_id) or await self._journal.get(RunRecord, (run_id,))
@@ -423,6 +432,7 @@ class Executor:
         course.says += other.says
         course.joined.append(other.run)
         course.abandoned |= other.abandoned
+        course.released += other.released
 
     async def _commit(self, courses: Sequence[Course]) -> None:
         prepared = [(course, self._completed(course)) for course in courses]
@@ -514,6 +524,8 @@ class Executor:
         if course.is_admitted:
             self._standing.ran(course.run.rule, course.run.started)
         self._effects.say(*course.effects)
+        if course.released:
+            self._effects.sweep()
         for over in course.left:
             self._matcher.ended(over)
         self._reactions.written(reactions, course.changes, course.view)

@@ -110,7 +110,8 @@ class StepRecord(NamedTuple):
 class EffectRecord(NamedTuple):
     """A request that changes the outside world, its intent and its outcome (promises, Words).
 
-    `limits` are those of its request, each as [key, rate, burst, says]; `caps` is its rule's `max_sends`.
+    `limits` are those of its request, each as [key, rate, burst, says]; `caps` is its rule's `max_sends`,
+    with its quiet hours as {"quiet": …}.
     """
 
     op_id: str

@@ -97,6 +97,20 @@ async def test_digest_tells_each_shop_once_an_hour() -> None:
         assert world.told() == ["2 complaints about Delhi: late; rude", "1 complaints about Pune: cold"]
 
 
+@pytest.mark.parametrize(("shop", "sent"), [("open", 1), ("closed", 0)])
+async def test_quiet_hours_hold_the_message_until_the_morning_of_the_customer(shop: str, sent: int) -> None:
+    async with Shown("parcel_packed") as world:
+        await world.begin()
+        await world.advance(8 * 3600)
+        order = {"phone": "+919876543210", "name": "Asha", "order": "A1"}
+        await world.webhook("packed", json=order)
+        await world.set_state("sensor.shop", shop)
+        await world.advance(9.4 * 3600)
+        assert world.messages == []
+        await world.advance(3600)
+        assert len(world.messages) == sent
+
+
 @pytest.mark.parametrize("word", ["once", "skip"])
 async def test_the_other_words_of_missed(word: str) -> None:
     async with World(start=START, time_zone="UTC") as world:

@@ -51,6 +51,7 @@ from engine.rules.schema import (
     Branch,
     Digest,
     ParallelBranch,
+    QuietHours,
     Repeat,
     Retry,
     RuleKeys,
@@ -311,6 +312,7 @@ class _Rule:
         if "digest" in body:
             self.told.block(Digest, body["digest"], ("digest",))
             names = names.of_digest()
+        self.told.block(QuietHours, body.get("quiet_hours"), ("quiet_hours",))
         self._steps(body.get("actions"), ("actions",), names)
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
         self._steps(body.get("finally"), ("finally",), names.with_names("error"))
@@ -665,6 +667,7 @@ class _Script(_Rule):
         names = Names().with_names(*(fields if isinstance(fields, dict) else ()))
         self.told.variables(body.get("variables"), ("variables",), names)
         self.told.templates(body.get("valid_for"), ("valid_for",), names)
+        self.told.block(QuietHours, body.get("quiet_hours"), ("quiet_hours",))
         self._steps(body.get("actions"), ("actions",), names)
         self._steps(body.get("on_error"), ("on_error",), names.with_names("error"))
         self._steps(body.get("finally"), ("finally",), names.with_names("error"))

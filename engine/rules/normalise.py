@@ -30,7 +30,6 @@ _LATER_FILE_KEYS = frozenset({"variables", "input_select"})
 _FILE_KEYS = frozenset({*_RULE_LISTS, *_SCRIPT_LISTS, *_ENTITIES, _SENSORS, _TEMPLATES})
 _LOGIC = ("and", "or", "not")
 _TRIGGER_KEYS = frozenset(TriggerKeys.fields())
-_LATER_RULE_KEYS = frozenset({"quiet_hours"})
 _OLD_STEP_KEYS = {
     "service": "action",
     "service_template": "action",
@@ -265,9 +264,7 @@ class _Normaliser:
             name = PLURALS.get(key, key)
             if name != key:
                 self.draft.origins[(name,)] = written
-            if name in _LATER_RULE_KEYS:
-                self._fault(_later(written, f'"{name}"'))
-            elif name in _RULE_PARTS:
+            if name in _RULE_PARTS:
                 body[name] = self._each(value, (name,), written, _RULE_PARTS[name])
             elif value is not None or name not in RuleKeys.fields():
                 body[name] = value

@@ -57,6 +57,10 @@ NAME: Kind[str] = Kind(
 MODE = Kind(f"one of {', '.join(MODES)}", {"enum": list(MODES), "literally": True}, str)
 _MISSED = choice("once", "skip", "each", meant={"all": "each", "every": "each", "none": "skip", "last": "once"})
 MISSED: Kind[str] = Kind(_MISSED.says, {**_MISSED.schema, "literally": True}, _MISSED.read)
+_WHOSE = choice("contact", "rule", meant={**dict.fromkeys(("customer", "recipient"), "contact"), "local": "rule"})
+QUIET_ZONE: Kind[str] = Kind(_WHOSE.says, {**_WHOSE.schema, "literally": True}, _WHOSE.read)
+_THEN = choice("hold", "drop", meant={**dict.fromkeys(("wait", "queue"), "hold"), "skip": "drop"})
+QUIET_THEN: Kind[str] = Kind(_THEN.says, {**_THEN.schema, "literally": True}, _THEN.read)
 IF_UNSURE = Kind("one of hold, send_again, drop", {"enum": ["hold", "send_again", "drop"], "literally": True}, str)
 SILENCE = choice("silent", "debug", "info", "warning", "error", "critical")
 DOMAIN = Kind("automation or script", {"enum": ["automation", "script"], "literally": True}, str)
@@ -70,6 +74,12 @@ REPEAT: Kind[Json] = Kind(
 )
 RETRY: Kind[Json] = Kind(
     "a number of attempts, or a mapping such as {attempts: 3, wait: 10}", {"type": "object", "of": "retry"}, _as_it_is
+)
+QUIET: Kind[Json] = Kind(
+    'a mapping such as {from: "21:00", to: "08:00"}',
+    {"type": "object", "of": "quiet"},
+    _as_it_is,
+    'write when it becomes quiet and when that is over, such as {from: "21:00", to: "08:00"}',
 )
 DIGEST: Kind[Json] = Kind(
     "a mapping such as {every: {hours: 1}, max: 50}",
@@ -105,6 +115,7 @@ class RuleKeys(Block):
     missed = optional(MISSED, "What becomes of times that passed while rulewheel was not running")
     cooldown = optional(DURATION, "How long the rule rests after it has started, for each value of `per`")
     max_sends = optional(MAX_SENDS, "How much the rule may send in an hour and a day, in all")
+    quiet_hours = optional(QUIET, "When no message may leave: at night, for example")
     if_unsure = optional(IF_UNSURE, "What to do with a message of which nobody can say whether it arrived")
     on_error = optional(STEPS, "Steps for when the rule fails; `error` says why")
     resolved = optional(STEPS, "Steps for when what fired is over; `resolved.after` is after how many seconds")
@@ -128,6 +139,7 @@ class ScriptKeys(Block):
     max_exceeded = optional(SILENCE, "How loud it is when a run is refused")
     valid_for = optional(DURATION, "How long after it was due a message may still be sent")
     max_sends = optional(MAX_SENDS, "How much the script may send in an hour and a day, in all")
+    quiet_hours = optional(QUIET, "When no message may leave: at night, for example")
     if_unsure = optional(IF_UNSURE, "What to do with a message of which nobody can say whether it arrived")
     on_error = optional(STEPS, "Steps for when the script fails; `error` says why")
     finally_ = optional(STEPS, "Steps for the end, however the script ended; `error` says what went wrong, or is empty")
@@ -272,6 +284,21 @@ class Retry(Block):
 
     attempts = required(integer(1, 10), "How often in all")
     wait = optional(DURATION, "How long to wait before the next attempt")
+
+
+class QuietHours(Block):
+    """When no message leaves, and what becomes of one that is asked for then."""
+
+    from_ = required(TIME_OF_DAY, "When it becomes quiet")
+    to = required(TIME_OF_DAY, "When it is over, on the same day or on the next")
+    weekdays = optional(many(WEEKDAY), "Only on these days; what counts is the day on which it becomes quiet")
+    zone = optional(QUIET_ZONE, "Whose clock counts: that of the contact, by the country of the number, or of the rule")
+    then = optional(QUIET_THEN, "Whether a message is held until it is over, or dropped. Held if you say nothing")
+
+    def check(self) -> list[tuple[str, str]]:
+        if self.from_ == self.to:
+            return [("to", "from and to are the same time; quiet hours begin at one time and end at another")]
+        return []
 
 
 class Digest(Block):
@@ -515,6 +542,7 @@ def published(registry: Registry) -> dict[str, Json]:
         "parallel": {"anyOf": [{"$ref": "#/$defs/step"}, _one_or_many("step"), shared.block(ParallelBranch)]},
         "repeat": shared.block(Repeat),
         "digest": shared.block(Digest),
+        "quiet": shared.block(QuietHours),
         "retry": {"anyOf": [{"type": "integer"}, shared.block(Retry)]},
         "poll": {**shared.block(Question), "allOf": _data_by_action(registry, shared)},
     }
@@ -620,6 +648,7 @@ _NESTED: Mapping[str, dict[str, Json]] = {
     "poll": {"$ref": "#/$defs/poll"},
     "data": {"type": "object"},
     "digest": {"$ref": "#/$defs/digest"},
+    "quiet": {"$ref": "#/$defs/quiet"},
 }
 
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from engine.conditions import check_all
 from engine.entity import change
 from engine.later import put_off
 from engine.plugin import DURATION, Impossible, Plan, Request, integer
 from engine.records import CommandRecord, Drop, DueRecord, EffectRecord, InboxRecord
 from engine.rules.model import is_script
+from engine.runs import quiet
 from engine.runs.called import called
 from engine.runs.course import MESSAGE_VALID, REQUEST_VALID, Course, StepFailed, due_key
 from engine.runs.frames import Frame, Wait
@@ -59,8 +61,26 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
         return False
     if data["op_id"] not in wait.data["pending"]:
         return False
+    if kind == "again":
+        data = _look_again(course, frame, step, data["op_id"])
+        if data is None:
+            return False
     _take(course, frame, wait, name, data)
     return not wait.data["pending"] and _concluded(course, frame, step, name, wait)
+
+
+def _look_again(course: Course, frame: Frame, step: Mapping[str, Json], op_id: str) -> Json:
+    """Quiet hours that held an effect are over: None if it may leave, else what is told of it."""
+    answer = check_all(course.program["conditions"], course.scope())
+    if answer.holds:
+        course.released.append(op_id)
+        course.note(
+            frame.step_path, step["action"], "goes on", f"quiet hours are over; {answer.reason}", {"op_id": op_id}
+        )
+        return None
+    reason = f"not sent: when quiet hours were over, the conditions did not hold any more: {answer.reason}"
+    course.abandoned[op_id] = reason
+    return {"op_id": op_id, "state": "cancelled", "reason": reason, "answer": None}
 
 
 def abandon(course: Course, wait: Wait, reason: str) -> None:
@@ -207,9 +227,16 @@ def _effect(course: Course, token: str, action: str, request: Request) -> Effect
         answer=None,
         ended=None,
         limits=kept_limits(request.limits),
-        caps=None if not request.changes_world else course.program.get("max_sends"),
+        caps=_caps(course, request),
         if_unsure=course.program.get("if_unsure", "hold"),
     )
+
+
+def _caps(course: Course, request: Request) -> Json:
+    """How much the rule may send, and when; None where it says nothing of it."""
+    if not request.changes_world:
+        return None
+    return {**(course.program.get("max_sends") or {}), **(quiet.kept(course) if request.recipient else {})} or None
 
 
 def _valid_for(course: Course, action: str, request: Request) -> timedelta:
@@ -223,7 +250,7 @@ def _valid_for(course: Course, action: str, request: Request) -> timedelta:
 def _take(course: Course, frame: Frame, wait: Wait, action: str, data: Json) -> None:
     op_id, state = data["op_id"], data["state"]
     wait.data["pending"] = [other for other in wait.data["pending"] if other != op_id]
-    if state == "accepted":
+    if state in ("accepted", "cancelled"):
         wait.data["answers"] = {**wait.data["answers"], op_id: data["answer"]}
     else:
         wait.data["failed"] = {**wait.data["failed"], op_id: [state, data["reason"]]}

@@ -19,7 +19,7 @@ class Caps:
 
     def over(self, effect: EffectRecord, now: datetime) -> str:
         """Why the effect may not be sent, in words; empty if it may."""
-        for window, most in (effect.caps or {}).items():
+        for window, most in _windows(effect).items():
             sent = self._recent(effect.rule, window, now)
             if len(sent) >= most:
                 following = clock_time(_possible(list(sent.values()), most, WINDOWS[window], now), now, self._zone)
@@ -28,14 +28,25 @@ class Caps:
                 return f"{said}; the next is possible at {following}"
         return ""
 
+    def free_at(self, effect: EffectRecord, now: datetime) -> datetime | None:
+        """When it may be sent as far as can be told now; None where that is never."""
+        found = [now]
+        for window, most in _windows(effect).items():
+            sent = self._recent(effect.rule, window, now)
+            if not most:
+                return None
+            if len(sent) >= most:
+                found.append(_possible(list(sent.values()), most, WINDOWS[window], now))
+        return max(found)
+
     def take(self, effect: EffectRecord, at: datetime) -> None:
         """Counts it as sent at this time."""
-        for window in effect.caps or ():
+        for window in _windows(effect):
             self._sent.setdefault((effect.rule, window), {})[effect.op_id] = at
 
     def give(self, effect: EffectRecord) -> None:
         """Counts it no more: it surely was not sent."""
-        for window in effect.caps or ():
+        for window in _windows(effect):
             self._sent.get((effect.rule, window), {}).pop(effect.op_id, None)
 
     def _recent(self, rule: str, window: str, now: datetime) -> dict[str, datetime]:
@@ -43,6 +54,11 @@ class Caps:
         while sent and sent[oldest := next(iter(sent))] <= now - WINDOWS[window]:
             del sent[oldest]
         return sent
+
+
+def _windows(effect: EffectRecord) -> dict[str, int]:
+    """How much its rule may send in each window of time; other bounds stand beside these."""
+    return {window: most for window, most in (effect.caps or {}).items() if window in WINDOWS}
 
 
 def _possible(sent: list[datetime], most: int, window: timedelta, now: datetime) -> datetime:

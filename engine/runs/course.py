@@ -87,7 +87,7 @@ class Course:
     `is_admitted` says that the run is new and was let in, `is_over` that it does `resolved` steps; `waits` are
     the waits for triggers that begin, `left` those that are over; `replaces` are runs that this one ends, `joined` runs
     whose changes have been added to these, `abandoned` the op_ids of effects that nobody waits for any more: those that
-    have not left are to be dropped, for this `reason`.
+    have not left are to be dropped, for this `reason`; `released` those of effects that were held and may go on.
     """
 
     program: Mapping[str, Json]
@@ -104,6 +104,7 @@ class Course:
     replaces: tuple[RunRecord, ...] = ()
     joined: list[RunRecord] = field(default_factory=list)
     abandoned: dict[str, str] = field(default_factory=dict)
+    released: list[str] = field(default_factory=list)
     warnings: list[TemplateProblem] = field(default_factory=list)
     at: Frame | None = None
     is_admitted: bool = False

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from engine.records import CommandRecord, EffectRecord, Expect
+from engine.runs import quiet
 from engine.runs.caps import Caps, clock_time
 from engine.runs.limits import Buckets, Room, limits_of
+from engine.values import Json
 
 SENDING = "rulewheel.sending"
 STOPPED = "sending is stopped; `rulewheel resume-sending` lets it go on"
@@ -22,10 +24,11 @@ SEND_BY = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Not now, but at `until`; where that is None, when somebody says so."""
+    """Not now, but at `until`; where that is None, when somebody says so. `caps` are the effect's from now on."""
 
     reason: str
     until: datetime | None = None
+    caps: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,15 @@ class Over:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """Not at all, and nothing is wrong with that: its rule drops what comes in quiet hours."""
+
+    reason: str
+
+
 class Gate:
-    """The stop switch, the rules' caps, the limits of the other side, and room for calls under way."""
+    """The stop switch, quiet hours, the rules' caps, the limits of the other side, and room for calls under way."""
 
     def __init__(self, places: int = 64, zone: tzinfo = UTC) -> None:
         self.room = Room(places)
@@ -47,7 +57,12 @@ class Gate:
 
     def passes(self, effect: EffectRecord, now: datetime) -> bool:
         """Whether the effect may leave at once; then it has a place everywhere, room included."""
-        if self.stopped or self._caps.over(effect, now) or not self.room.take(effect.connection):
+        if (
+            self.stopped
+            or quiet.look(effect, now, self._zone)
+            or self._caps.over(effect, now)
+            or not self.room.take(effect.connection)
+        ):
             return False
         if effect.limits and not self._buckets.take(limits_of(effect.limits), now):
             self.room.give(effect.connection)
@@ -55,19 +70,27 @@ class Gate:
         self._caps.take(effect, now)
         return True
 
-    def look(self, effect: EffectRecord, now: datetime) -> Held | Over | None:
+    def look(self, effect: EffectRecord, now: datetime) -> Held | Over | Unwanted | None:
         """Why the effect may not leave now; None if it may, and then it is counted. It has room already."""
         if self.stopped:
             return Held(STOPPED)
+        if hours := quiet.look(effect, now, self._zone):
+            self._buckets.forget(effect.op_id)
+            return Unwanted(hours.reason) if hours.drops else Held(hours.reason, hours.until, quiet.held_caps(effect))
         if reason := self._caps.over(effect, now):
             self._buckets.forget(effect.op_id)
-            return Over(reason)
+            return self._over(effect, reason, now)
         held = self._buckets.ask(effect.op_id, limits_of(effect.limits), now) if effect.limits else None
         if held is not None:
             limit, until = held
             return Held(f"{limit.says or limit.key}, until {clock_time(until, now, self._zone, '%H:%M:%S')}", until)
         self._caps.take(effect, now)
         return None
+
+    def _over(self, effect: EffectRecord, reason: str, now: datetime) -> Held | Over:
+        """What quiet hours held comes all at once when they are over, and is spread under the caps."""
+        until = self._caps.free_at(effect, now) if quiet.was_held(effect) else None
+        return Over(reason) if until is None else Held(f"{reason}; it was held by quiet hours, and waits", until)
 
     def undo(self, effect: EffectRecord) -> None:
         """The effect surely did not leave, and counts no more against its rule's caps."""

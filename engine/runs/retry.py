@@ -66,7 +66,7 @@ def _unsure(effect: EffectRecord, outcome: Unsure, now: datetime, settle_time: t
     )
 
 
-def held(effect: EffectRecord, reason: str, until: datetime | None, now: datetime) -> Changes:
+def held(effect: EffectRecord, reason: str, until: datetime | None, now: datetime, caps: object = None) -> Changes:
     """What to write when an effect may not leave before `until`, or, with None, before somebody says so.
 
     Time that a limit takes does not count against how long the effect is worth sending (design decision 2).
@@ -77,6 +77,7 @@ def held(effect: EffectRecord, reason: str, until: datetime | None, now: datetim
     attempts = effect.attempts - (effect.state == "intent")
     values: dict[str, Any] = {"state": "waiting", "reason": reason, "due": due, "send_by": None}
     values |= {"valid_until": valid_until, "attempts": attempts}
+    values |= {"caps": caps} if caps is not None else {}
     changes = Changes([Expect(EffectRecord, (effect.op_id,), {"state": effect.state})])
     changes.update.append(Update(EffectRecord, (effect.op_id,), values))
     if due is not None:

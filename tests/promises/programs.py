@@ -142,6 +142,8 @@ class Author:
             rule[self._use("on_error")] = self._sequence(DEPTH, self.random.randint(1, 2))
         if self._chance(0.3):
             rule[self._use("finally")] = self._sequence(DEPTH, self.random.randint(1, 2))
+        if self._chance(0.15):
+            rule[self._use("quiet_hours")] = {"from": "09:00:30", "to": "09:02", "zone": "rule"}
         if mode != "single" and self._chance(0.15):
             rule[self._use("digest")] = self.random.choice(
                 ({"for": 20}, {"every": 60, "max": 3}, {"for": 300, "max": 2})

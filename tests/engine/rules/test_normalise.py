@@ -254,7 +254,6 @@ def test_a_number_of_attempts_becomes_a_mapping() -> None:
         ("actions: [{action: a, target: {area_id: x}}]", ("actions", 0, "target", "area_id"), "needs-devices"),
         ("actions: [{action: a, delay: 5}]", ("actions", 0, "delay"), "two-steps-in-one"),
         ("actions: [{choose: [x]}]", ("actions", 0, "choose", 0), "wrong-type"),
-        ("quiet_hours: 5", ("quiet_hours",), "not-yet"),
     ],
 )
 def test_what_cannot_be_understood_is_a_fault_at_its_place(text: str, path: tuple[Any, ...], code: str) -> None:
