@@ -22,8 +22,11 @@ from engine.scope import TemplateProblem
 from engine.values import Call, FireEvent, Json, Later, Limit, Say, SetState, Switch
 
 
-def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
-    """Plans the action and asks for what it plans; true when the step is over, false when it waits for outcomes."""
+def call(course: Course, frame: Frame, step: Mapping[str, Json], before: Mapping[str, Json] | None = None) -> bool:
+    """Plans the action and asks for what it plans; true when the step is over, false when it waits for outcomes.
+
+    `before` is what came of the attempt before, where the step called a script.
+    """
     name, plans = _planned(course, step)
     try:
         requests = [course.means.outward(plan) for plan in plans if isinstance(plan, Request)]
@@ -39,7 +42,7 @@ def call(course: Course, frame: Frame, step: Mapping[str, Json]) -> bool:
     if not requests and not waited:
         course.note(frame.step_path, name, "done", "done")
         return True
-    _ask(course, frame, step, name, requests, waited=waited)
+    _ask(course, frame, step, name, requests, before["attempt"] + 1 if before else 1, before, waited)
     return False
 
 
@@ -57,6 +60,8 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
     if kind == "due":
         frame.wait = None
         course.body.late += data.get("late", 0.0)
+        if wait.data.get("calls"):
+            return call(course, frame, step, wait.data)
         _ask(course, frame, step, name, _repeated(wait.data["requests"]), wait.data["attempt"] + 1, wait.data)
         return False
     if data["op_id"] not in wait.data["pending"]:
@@ -126,9 +131,21 @@ def _call(course: Course, frame: Frame, plan: Call, token: str | None) -> str:
         depth=course.run.depth,
         cause=course.run.id,
     )
+    if bounds := _bounds(course):
+        event = event._replace(data={**event.data, "call": {**event.data["call"], "bounds": bounds}})
     course.changes.put.append(event)
     course.note(frame.step_path, plan.name, "called", "runs by itself" if token is None else "waits for its end")
     return event.id
+
+
+def _bounds(course: Course) -> dict[str, Json]:
+    """What the run says of the messages of those whom it calls, where they say nothing of their own."""
+    found: dict[str, Json] = {**course.inherited(), **quiet.kept(course)}
+    if "valid_for" in course.program:
+        found["valid_for"] = course.setting("valid_for", course.program["valid_for"], DURATION).total_seconds()
+    if "if_unsure" in course.program:
+        found["if_unsure"] = course.program["if_unsure"]
+    return found
 
 
 def _switch(course: Course, frame: Frame, plan: Switch, token: str) -> str:
@@ -176,11 +193,13 @@ def _ask(
     pending = [*(effect.op_id for effect in effects), *runs, *switches]
     data: dict[str, Json] = {"action": name, "pending": pending, "asked": pending, "order": pending, "answers": {}}
     data |= {"failed": {}, "attempt": attempt, "until": until, "called": runs}
-    if before is not None:
+    if before is not None and not waited:
         again = dict(zip(before["failed"], pending, strict=True))
         data["order"] = [again.get(op_id, op_id) for op_id in before["order"]]
         data["answers"] = before["answers"]
-    if step.get("retry") and not waited:
+    if step.get("retry") and runs:
+        data["calls"] = True
+    elif step.get("retry") and not waited:
         data["requests"] = [_kept(request) for request in requests]
     frame.wait = Wait(token, "outcome", data)
     course.effects += effects
@@ -228,7 +247,7 @@ def _effect(course: Course, token: str, action: str, request: Request) -> Effect
         ended=None,
         limits=kept_limits(request.limits),
         caps=_caps(course, request),
-        if_unsure=course.program.get("if_unsure", "hold"),
+        if_unsure=course.program.get("if_unsure") or course.inherited().get("if_unsure", "hold"),
     )
 
 
@@ -240,7 +259,7 @@ def _caps(course: Course, request: Request) -> Json:
 
 
 def _valid_for(course: Course, action: str, request: Request) -> timedelta:
-    given = course.program.get("valid_for")
+    given = course.program.get("valid_for", course.inherited().get("valid_for"))
     if given is not None:
         return course.setting("valid_for", given, DURATION)
     own = course.means.actions[action].valid_for
@@ -278,17 +297,19 @@ def _retries(course: Course, frame: Frame, step: Mapping[str, Json], name: str, 
     retry = step.get("retry")
     if (
         not retry
-        or "requests" not in wait.data
+        or ("requests" not in wait.data and not wait.data.get("calls"))
         or wait.data["attempt"] >= course.setting("retry attempts", retry["attempts"], integer(1, 1000))
     ):
         return False
     pause = course.setting("retry wait", retry.get("wait", 10), DURATION)
-    asked = dict(zip(wait.data["asked"], wait.data["requests"], strict=True))
-    failed = [op_id for op_id in wait.data["asked"] if op_id in wait.data["failed"]]
     token = f"{frame.id}.{course.body.fresh()}"
-    kept = {"action": name, **{key: wait.data.get(key) for key in ("attempt", "order", "answers", "until")}}
+    kept = {"action": name, **{key: wait.data.get(key) for key in ("attempt", "order", "answers", "until", "calls")}}
     left = None if kept["until"] is None else _left(course, kept["until"])
-    frame.wait = Wait(token, "retry", {**kept, "failed": failed, "requests": [asked[op_id] for op_id in failed]})
+    if not wait.data.get("calls"):
+        asked = dict(zip(wait.data["asked"], wait.data["requests"], strict=True))
+        failed = [op_id for op_id in wait.data["asked"] if op_id in wait.data["failed"]]
+        kept |= {"failed": failed, "requests": [asked[op_id] for op_id in failed]}
+    frame.wait = Wait(token, "retry", kept)
     if left is not None and left <= pause:
         course.wake_after(token, left, "timeout")
     else:

@@ -135,6 +135,10 @@ class Course:
         except (TemplateProblem, ValueError) as problem:
             raise StepFailed(f"{name}: {problem}") from None
 
+    def inherited(self) -> Mapping[str, Json]:
+        """What the caller of this run says of its messages: `valid_for`, `if_unsure`, quiet hours."""
+        return (self.body.call or {}).get("bounds") or {}
+
     def this(self) -> Json:
         """The rule's own state object when it was triggered, as templates know it (semantics section 6)."""
         if self.body.this is None:

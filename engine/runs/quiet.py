@@ -49,10 +49,11 @@ def look(effect: EffectRecord, now: datetime, zone: tzinfo) -> Quiet | None:
 
 
 def kept(course: Course) -> dict[str, Json]:
-    """The quiet hours of the run's rule as an effect keeps them; empty where there are none. Raises StepFailed."""
+    """The quiet hours of the run's rule, or of its caller, as an effect keeps them. Raises StepFailed."""
     given = course.program.get("quiet_hours")
     if given is None:
-        return {}
+        inherited = course.inherited().get(QUIET)
+        return {} if inherited is None else {QUIET: inherited}
     found: dict[str, Json] = {"zone": given.get("zone", "contact"), "then": given.get("then", "hold"), "weekdays": None}
     for key in ("from", "to"):
         found[key] = course.setting(f"quiet_hours {key}", given[key], TIME_OF_DAY).isoformat()
