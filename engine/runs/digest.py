@@ -52,7 +52,7 @@ def gathered(course: Course, event: EventRecord, before: RunRecord | None) -> Co
         until = _until(course)
         into.wake_after(GATHERING, until - course.view.now)
         into.note(GATHERING, "digest", "waiting", f"gathers until {_shown(until, course.view)}")
-    into.note(GATHERING, "digest", "gathered", f"event {len(events)}{_conditions(course)}")
+    into.note(GATHERING, "digest", "gathered", f"event {len(events)}{_conditions(course)}", event.data)
     close(into)
     return into
 

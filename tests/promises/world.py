@@ -157,12 +157,13 @@ class Player:
             effects.setdefault(effect.run, []).append(effect)
         left = [f"effect {e.operation} {e.state}" for each in effects.values() for e in each if e.state in OPEN]
         for run in reversed(await self.front.inner.runs(limit=1_000_000)):
-            name = _numbered(await self._name(run), runs)
+            names = [_numbered(name, runs) for name in await self._names(run)]
             unsure = [e for e in effects.get(run.id, []) if e.state == "unsure"]
             crashed = any(e.operation != "test.crash" or e.op_id not in begun for e in unsure)
-            runs.setdefault(name, []).append(Told(run.outcome, crashed))
-            events[name] += 1
-            left += [f"run of {name} is {run.state}"] if run.state != "done" else []
+            for name in names:
+                runs.setdefault(name, []).append(Told(run.outcome, crashed))
+                events[name] += 1
+            left += [f"run of {names} is {run.state}"] if run.state != "done" else []
         left += [f"event for {event.rule}" for event in await self.front.inner.new_events(1000)]
         left += [f"message for {row.run}" for row in await self.front.inner.inbox(1000)]
         left += [row.key for row in await self.front.inner.dues("") if row.kind not in ("schedule", "settle")]
@@ -178,15 +179,20 @@ class Player:
     def _stubbed(self) -> list[tuple[str, Request]]:
         return [(op_id, request) for op_id, request in self.performed if request.connection == STUBS]
 
-    async def _name(self, run: RunRecord) -> Name:
-        """What is the same in every play: the rule, and what the event was about."""
+    async def _names(self, run: RunRecord) -> list[Name]:
+        """What is the same in every play: the rule, and what each event was about that the run handled."""
         event = await self.front.inner.get(EventRecord, (run.event,))
         assert event is not None
-        data = event.data
-        told = (data.get("event") or {}).get("data") or data.get("json") or data.get("variables") or {}
-        job = (data.get("job") or {}).get("id")
-        known = told.get("n") or job or data.get("now") or (data.get("to_state") or {}).get("state")
-        return run.rule, str(known) if known else f"{ANYHOW}{told.get('entity_id') or data.get('platform')}"
+        steps = await self.front.inner.steps(run.id)
+        gathered = [step.detail for step in steps if step.result == "gathered"]
+        return [(run.rule, _named(data)) for data in gathered or [event.data]]
+
+
+def _named(data: Json) -> str:
+    told = (data.get("event") or {}).get("data") or data.get("json") or data.get("variables") or {}
+    job = (data.get("job") or {}).get("id")
+    known = told.get("n") or job or data.get("now") or (data.get("to_state") or {}).get("state")
+    return str(known) if known else f"{ANYHOW}{told.get('entity_id') or data.get('platform')}"
 
 
 def _numbered(name: Name, runs: dict[Name, list[Told]]) -> Name:

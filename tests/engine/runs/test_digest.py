@@ -90,6 +90,8 @@ async def test_conditions_are_looked_at_for_each_event_when_it_comes() -> None:
         lines = [(step.result, step.reason) for step in w.runs("r")[0].steps if step.path == "digest"]
         assert lines[0] == ("waiting", "gathers until 2026-03-02 09:08:30")
         assert [reason.split(";")[0] for result, reason in lines if result == "gathered"] == ["event 1", "event 2"]
+        seen = [step.values["event"]["data"]["n"] for step in w.runs("r")[0].steps if step.result == "gathered"]
+        assert seen == [1, 2]
         assert lines[-1] == ("begins", "the time is up; 2 events")
 
 
