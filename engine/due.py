@@ -18,7 +18,7 @@ from engine.match import Matcher, Reaction, instants
 from engine.missed import turn
 from engine.reactions import Reactions
 from engine.records import Changes, Done, Drop, DueRecord, EffectRecord, Expect, InboxRecord, Update
-from engine.runs.quiet import was_held
+from engine.runs.quiet import AGAIN, was_held
 from engine.states import Heard, Snapshot, heard
 from engine.values import Fact, Json, SetState
 from engine.wake import Wake
@@ -120,7 +120,7 @@ class Due:
     async def _held_effect(self, row: DueRecord, effect: EffectRecord) -> None:
         """Quiet hours are over for what they held: its run looks again whether it still should leave."""
         told = {"op_id": effect.op_id}
-        message = InboxRecord(self._ids.row_id(), effect.run, effect.token, "again", told)
+        message = InboxRecord(self._ids.row_id(), effect.run, effect.token, AGAIN, told)
         if await self._once(row, Changes(put=[message])):
             self._inbox.say(message)
 

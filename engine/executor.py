@@ -39,6 +39,7 @@ from engine.runs.closing import is_last_chance
 from engine.runs.course import Course, Means, NewWait, StepFailed
 from engine.runs.frames import GATHERING
 from engine.runs.gate import NO_STOP, SEND_BY, Gate
+from engine.runs.quiet import AGAIN
 from engine.runs.retry import cancelled, requeued
 from engine.standing import Standing
 from engine.states import Heard, Snapshot, heard
@@ -193,8 +194,7 @@ class Executor:
         for course in courses:
             if course.abandoned:
                 await self._abandon(course)
-            if course.released:
-                await self._release(course)
+            await self._release(course.released, course.changes)
         await self._commit(courses)
 
     async def _abandon(self, course: Course) -> None:
@@ -206,12 +206,12 @@ class Executor:
                 self._gate.forget(op_id)
         course.effects = [effect for effect in course.effects if effect.op_id not in course.abandoned]
 
-    async def _release(self, course: Course) -> None:
+    async def _release(self, released: Sequence[str], changes: Changes) -> None:
         """Queues the effects again that quiet hours have held, if they wait still."""
-        for op_id in course.released:
+        for op_id in released:
             effect = await self._journal.get(EffectRecord, (op_id,))
             if effect is not None and effect.state == "waiting":
-                course.changes.add(requeued(effect))
+                changes.add(requeued(effect))
 
     async def _advance(self, run_id: str, inbox: Sequence[InboxRecord], view: Snapshot) -> Course | None:
         run = self._hot.get(run_id) or await self._journal.get(RunRecord, (run_id,))
@@ -219,7 +219,7 @@ class Executor:
             self._held |= {message.id: run_id for message in inbox}
             return None
         if run is None or run.state == "done":
-            await self._journal.commit(Changes(drop=[Drop(InboxRecord, (message.id,)) for message in inbox]))
+            await self._too_late(inbox)
             return None
         course = await self._gone_on(run, inbox, view)
         self._touched.setdefault(_lane(course), []).append(course.run)
@@ -227,6 +227,16 @@ class Executor:
             self._ended.add(run.id)
             await self._promote(course, view)
         return course
+
+    async def _too_late(self, inbox: Sequence[InboxRecord]) -> None:
+        """Drops messages for a run that has ended; what quiet hours held for a person leaves all the same."""
+        changes = Changes(drop=[Drop(InboxRecord, (message.id,)) for message in inbox])
+        held = [message.data["op_id"] for message in inbox if message.kind == AGAIN]
+        await self._release(held, changes)
+        if not isinstance(await self._journal.commit(changes), Done):
+            self._inbox.sweep()
+        elif held:
+            self._effects.sweep()
 
     async def _gone_on(self, run: RunRecord, inbox: Sequence[InboxRecord], view: Snapshot) -> Course:
         """The run a bit further, or ended where it cannot be."""

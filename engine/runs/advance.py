@@ -22,6 +22,7 @@ from engine.runs.calls import abandon
 from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
 from engine.runs.frames import GATHERING, ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
 from engine.runs.modes import admit
+from engine.runs.quiet import AGAIN
 from engine.runs.steps import begin_step, left_sequence, resume_step
 from engine.scope import TemplateProblem
 from engine.states import Snapshot
@@ -213,6 +214,8 @@ def _receive(course: Course, message: InboxRecord) -> None:
         _end(course, *closing.cut_off(course.body.closing))
         return
     frame = course.body.waiting(message.token)
+    if frame is None and message.kind == AGAIN:
+        course.released.append(message.data["op_id"])
     if frame is None or course.run.state == "done":
         return
     step = steps_at(course.program, frame.path)[frame.at]

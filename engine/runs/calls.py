@@ -65,8 +65,9 @@ def answered(course: Course, frame: Frame, step: Mapping[str, Json], kind: str, 
         _ask(course, frame, step, name, _repeated(wait.data["requests"]), wait.data["attempt"] + 1, wait.data)
         return False
     if data["op_id"] not in wait.data["pending"]:
+        course.released += [data["op_id"]] * (kind == quiet.AGAIN)
         return False
-    if kind == "again":
+    if kind == quiet.AGAIN:
         data = _look_again(course, frame, step, data["op_id"])
         if data is None:
             return False

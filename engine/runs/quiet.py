@@ -19,6 +19,8 @@ from engine.runs.course import Course
 from engine.values import Json
 
 QUIET: Final = "quiet"
+AGAIN: Final = "again"
+"""The kind of the message to a run that quiet hours are over for one of its effects."""
 LONGEST: Final = timedelta(days=8)
 """Where a contact's zones leave no common time within this, the first of them alone counts."""
 DAY: Final = timedelta(days=1)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.records import EffectRecord
+from engine.records import CommandRecord, EffectRecord
 from engine.runs import quiet
 from engine.testing import World
 from engine.values import Json
@@ -129,6 +129,23 @@ async def test_a_rule_that_is_switched_off_in_quiet_hours_sends_nothing_after_th
         await w.fire("go")
         await w.turn_off("r")
         assert await left_at(w) == []
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_what_a_person_sends_again_at_night_leaves_in_the_morning_though_its_run_is_over(goes_on: bool) -> None:
+    async with world(NIGHT - timedelta(hours=2)) as w:
+        await begun(w, keys="  on_error: [{delay: {days: 1}}]" if goes_on else "")
+        w.simulator.faults.add({"kind": "status", "status": 503, "times": 1})
+        await w.fire("go")
+        await w.advance(2 * 3600)
+        (send,) = await w.journal.sends(limit=10)
+        assert (send.state, w.running("r")) == ("unsure", int(goes_on))
+        settle = CommandRecord("c", "settle", {"op_id": send.op_id, "verdict": "send-again"}, w.now)
+        await w.engine.carry_out(settle)
+        await w.advance(0)
+        await w.restart()
+        assert w.messages == []
+        assert await left_at(w) == ["03 02:30"]
 
 
 def effect_at_rest(**values: Any) -> EffectRecord:
