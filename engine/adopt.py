@@ -14,7 +14,7 @@ from engine.match import Matcher, watched_by
 from engine.records import Changes, Drop, DueRecord, MemoryRecord, ProgramRecord, RuleRecord
 from engine.resolved import RESOLVED, fired_place
 from engine.rules.model import Program, content_hash
-from engine.rules.program import starts_on
+from engine.rules.program import all_of, starts_on
 from engine.states import Snapshot
 from engine.values import Json
 from engine.watches import WAITS, Place
@@ -55,10 +55,12 @@ def adoption(
     fresh = [watched[place] for place in wanted.keys() - same if place in watched]
     armed = [record for each in fresh for record in matcher.arm(each, view)]
     replaced = {(record.rule, record.trigger, record.subject) for record in armed}
-    changes.put += armed
+    begun = [row for each in fresh for row in matcher.begun(each, view)]
+    changes.put += [*armed, *begun]
     changes.drop += [Drop(MemoryRecord, key) for key in forgotten if key not in replaced]
     rows = {row.key: row for row in dues}
-    holds = [row for row in rows.values() if row.kind == "hold"]
+    anew = {row.key for row in begun}
+    holds = [row for row in rows.values() if row.kind == "hold" and row.key not in anew]
     gone = [row for row in holds if not row.data["rule"].startswith(WAITS) and _place(row) not in same]
     changes.drop += [Drop(DueRecord, (row.key,)) for row in gone]
     schedules = {key: row for key, row in rows.items() if row.kind == "schedule"}
@@ -101,11 +103,11 @@ def listening(programs: Mapping[str, Program], off: Collection[str]) -> dict[str
 
 
 def contents_of(bodies: Iterable[tuple[str, Mapping[str, Json]]]) -> dict[Place, str]:
-    """The triggers of these rules by rule and key, with a hash of what each says."""
+    """The triggers of these rules by rule and key, with a hash of what each says; those inside others as well."""
     return {
         (rule, trigger["key"]): content_hash({name: trigger.get(name) for name in ("trigger", "with", "enabled")})
         for rule, body in bodies
-        for trigger in body["triggers"]
+        for trigger in all_of(body["triggers"])
     }
 
 

@@ -99,9 +99,10 @@ class Due:
         return "; ".join(dict.fromkeys(reasons))
 
     async def _hold(self, row: DueRecord) -> None:
-        view = self._intake.view()
+        view, changes = self._intake.view(), Changes()
         reaction = self._matcher.held(row, view)
-        await self._reacted(row, Changes(), [reaction] if reaction is not None else [], view)
+        reactions = self._reactions.to([], changes, view, [reaction] if reaction is not None else [])
+        await self._reacted(row, changes, reactions, view)
 
     async def _effect(self, row: DueRecord) -> None:
         """What waited is queued again in the same commit, so that a sweep finds it whatever happens next."""

@@ -315,6 +315,10 @@ def late(kind: Kind[T]) -> Kind[Late[T]]:
 
 
 LATE: Final = "late"
+INNER: Final[Kind[list[Json]]] = Kind(
+    "a trigger, or a list of them", {"type": "array", "of": "triggers", LATE: True}, _anything
+)
+"""Triggers inside a trigger: judged, made and watched one by one."""
 
 
 def _has_template(value: Json) -> bool:

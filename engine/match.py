@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from engine import resolved
-from engine.plugin import Poll, Schedule, Trigger
+from engine.plugin import Combined, Poll, Schedule, Trigger
 from engine.records import Changes, Drop, DueRecord, EventRecord, Expect, InboxRecord, MemoryRecord, WaitRecord
 from engine.rules.model import Program
 from engine.scope import Scope, TemplateProblem
-from engine.states import Channel, Snapshot
+from engine.states import Channel, Heard, Snapshot
 from engine.values import Decision, Fact, Fire, Hold, Json, Nothing, SetState
-from engine.watches import Place, Waiting, Watched, Watcher, Watches, asked, schedule_key
+from engine.watches import Place, Waiting, Watched, Watcher, Watches, asked, inner_channel, schedule_key
 
 Lookup = Callable[[type[MemoryRecord], tuple[str, str, str]], Awaitable[MemoryRecord | None]]
 
@@ -27,7 +27,8 @@ Lookup = Callable[[type[MemoryRecord], tuple[str, str, str]], Awaitable[MemoryRe
 class Reaction:
     """What one trigger made of one fact: an event of its rule, or a message for the run that waits for it.
 
-    `sets` is the state that a sensor takes on. `fault` says how a plugin failed that could make nothing of it.
+    `tells` is what the trigger that it stands inside of hears of it, `sets` the state that a sensor takes on, `fault`
+    says how a plugin failed that could make nothing of it.
     """
 
     watcher: Watcher
@@ -38,6 +39,7 @@ class Reaction:
     dedupe: str | None = None
     sets: SetState | None = None
     fault: str = ""
+    tells: Heard | None = None
 
 
 class Matcher:
@@ -94,7 +96,7 @@ class Matcher:
         changes = Changes()
         for watcher in watchers:
             watched = asked(watcher, view)
-            changes.put += self.arm(watched, view)
+            changes.put += [*self.arm(watched, view), *self.begun(watched, view)]
             changes.put += [row for row in instants(watched, view).values() if row is not None]
         return changes
 
@@ -147,6 +149,12 @@ class Matcher:
             MemoryRecord(*watcher.place, subject, memory) for subject, memory in found.items() if memory is not None
         ]
 
+    def begun(self, watched: Watched, view: Snapshot) -> list[DueRecord]:
+        """The holds that are under way from the moment when a trigger is loaded."""
+        watcher = watched.watcher
+        holds = _begun(watcher, view).items()
+        return [_held(watcher, subject, hold, view) for subject, hold in holds]
+
     def remembered(self) -> list[tuple[str, str, str]]:
         """Of what there is a memory: rule, trigger and subject."""
         return [(*place, subject) for place, subjects in self._subjects.items() for subject in subjects]
@@ -186,15 +194,12 @@ class Matcher:
         decision, fault = _decided(watcher, memory, fact, view)
         changes = self._remembering((*place, subject), memory, decision.memory)
         verdict = decision.verdict
-        hold = hold_key(*place, subject)
         if isinstance(verdict, Fire):
             return self._fired(watcher, decision, verdict, changes, view, fact, subject, fault)
         if isinstance(verdict, Hold):
-            held: dict[str, Json] = {"rule": place[0], "trigger": place[1]}
-            held |= {"fire": dict(verdict.fire.data), "key": verdict.fire.key, "depth": fact.depth, "cause": fact.cause}
-            changes.put.append(DueRecord(hold, "hold", view.after(verdict.lasting), held))
+            changes.put.append(_held(watcher, subject, verdict, view, fact.depth, fact.cause))
         elif isinstance(verdict, Nothing) and verdict.cancels:
-            changes.drop.append(Drop(DueRecord, (hold,)))
+            changes.drop.append(Drop(DueRecord, (hold_key(*place, subject),)))
         if isinstance(verdict, Nothing) and verdict.over and resolved.is_asked(watcher):
             return Reaction(watcher, decision, changes, self._over(watcher, subject, fact, view, changes), fault=fault)
         sets = verdict if isinstance(verdict, SetState) else None
@@ -213,6 +218,8 @@ class Matcher:
         at: datetime | None = None,
     ) -> Reaction:
         data = {**watcher.use.known, "description": watcher.use.plugin.describe(fire.data), **fire.data}
+        if watcher.use.outer:
+            return self._passed_on(watcher, decision, fire, data, changes, view, fact)
         if watcher.waiting is not None:
             run, token = watcher.waiting.run, watcher.waiting.token
             message = InboxRecord(view.ids.row_id(), run, token, "trigger", data)
@@ -228,7 +235,31 @@ class Matcher:
             place = resolved.fired_place(watcher.place)
             before = self._subjects.get(place, {}).get(subject)
             changes.add(self._remembering((*place, subject), before, resolved.with_event(before, event)))
-        return Reaction(watcher, decision, changes, event, None, _dedupe(watcher, fire, event, view), None, fault)
+        return Reaction(watcher, decision, changes, event, None, _dedupe(watcher, fire, data, view), None, fault)
+
+    def _passed_on(
+        self,
+        watcher: Watcher,
+        decision: Decision,
+        fire: Fire,
+        data: dict[str, Any],
+        changes: Changes,
+        view: Snapshot,
+        came: Fact,
+    ) -> Reaction:
+        """A trigger inside another fired: that is a fact for the outer one."""
+        place = (watcher.place[0], watcher.use.outer)
+        outer = self.watches.watched(place)
+        if outer is None or not isinstance(outer.watcher.use.plugin, Combined):
+            return Reaction(watcher, decision, changes)
+        try:
+            subject = outer.watcher.use.plugin.key_of(data, view.with_variables(watcher.use.given))
+        except (TemplateProblem, ValueError) as problem:
+            unsaid = Decision(decision.memory, Nothing(), f"`per` failed: {problem}", warns=True)
+            return Reaction(watcher, unsaid, changes)
+        known = _dedupe(watcher, fire, data, view)
+        fact = Fact("trigger", subject, data, view.now, known, came.depth, came.cause)
+        return Reaction(watcher, decision, changes, tells=Heard(inner_channel(place), fact, view.frozen()))
 
     def _over(self, watcher: Watcher, subject: str, fact: Fact, view: Snapshot, changes: Changes) -> EventRecord | None:
         """The event that what a trigger fired for is over, if it has fired."""
@@ -285,6 +316,21 @@ def hold_key(rule: str, trigger: str, subject: str) -> str:
     return f"hold/{rule}/{trigger}/{subject}"
 
 
+def _held(watcher: Watcher, subject: str, hold: Hold, view: Snapshot, depth: int = 0, cause: str = "") -> DueRecord:
+    """The due row of a hold that begins now."""
+    rule, trigger = watcher.place
+    held: dict[str, Json] = {"rule": rule, "trigger": trigger, "fire": dict(hold.fire.data), "key": hold.fire.key}
+    held |= {"depth": depth, "cause": cause}
+    return DueRecord(hold_key(rule, trigger, subject), "hold", view.after(hold.lasting), held)
+
+
+def _begun(watcher: Watcher, view: Snapshot) -> Mapping[str, Hold]:
+    try:
+        return watcher.use.plugin.begins(view.with_variables(watcher.use.given))
+    except Exception:  # a plugin's mistake: nothing is under way, and it says so when it decides
+        return {}
+
+
 def _attached(watcher: Watcher, view: Snapshot) -> Mapping[str, Json]:
     try:
         return watcher.use.plugin.attach(view.with_variables(watcher.use.given))
@@ -304,13 +350,12 @@ def _decided(watcher: Watcher, memory: Json, fact: Fact, view: Snapshot) -> tupl
         return Decision(memory, Nothing(), fault), fault
 
 
-def _dedupe(watcher: Watcher, fire: Fire, event: EventRecord, view: Snapshot) -> str | None:
-    """The identity of the event by the trigger's `dedupe:` template or the plugin's own, or None."""
-    given: Mapping[str, Json] = watcher.program.body["triggers"][watcher.use.index]
-    if "dedupe" not in given:
+def _dedupe(watcher: Watcher, fire: Fire, told: Mapping[str, Json], view: Snapshot) -> str | None:
+    """The identity of the occasion by the trigger's `dedupe:` template or the plugin's own, or None."""
+    if watcher.use.dedupe is None:
         return fire.dedupe
     try:
-        found = Scope({"trigger": event.data}, view).render(given["dedupe"], strict=True)
+        found = Scope({"trigger": told}, view).render(watcher.use.dedupe, strict=True)
     except TemplateProblem:
         return fire.dedupe
     return None if found in (None, "") else str(found)

@@ -75,6 +75,7 @@ from engine.field import (
     ANYTHING,
     BOOLEAN,
     DURATION,
+    INNER,
     MAPPING,
     NUMBER,
     PHONE,
@@ -155,6 +156,10 @@ Plan: TypeAlias = Request | SetState | Later | Say | FireEvent | Call | Switch
 D = TypeVar("D", bound=Declaration)
 
 
+LONGEST_KEY = 200
+"""Characters that a value of `per` may have."""
+
+
 class View(Protocol):
     """A snapshot of what may be read while deciding: the time, the zone, and the states of entities."""
 
@@ -229,7 +234,16 @@ class Reads:
     template: str
 
 
-Watch: TypeAlias = Poll | Schedule | Webhook | Facts | States | Reads
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """What the triggers inside a `Combined` one tell: each that fires is a fact of the kind `trigger`.
+
+    The fact's data are what it gives as `trigger`, its subject is what `per` makes of them, its key is by what the
+    same occasion is known when it is told twice.
+    """
+
+
+Watch: TypeAlias = Poll | Schedule | Webhook | Facts | States | Reads | Inner
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +348,10 @@ class Trigger(Block):
         """Values that a fact's data must hold, or else it means nothing to this trigger; mappings may hold more."""
         return {}
 
+    def begins(self, view: View) -> Mapping[str, Hold]:
+        """What is under way of each subject from the moment when the trigger is loaded; nothing by default."""
+        return {}
+
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
         """What the fact means; `memory` is None for a subject not seen before."""
         raise NotImplementedError
@@ -341,6 +359,31 @@ class Trigger(Block):
     def describe(self, told: Mapping[str, Json]) -> str:
         """What happened in a few words, `trigger.description`; `told` is the data of the `Fire`."""
         return self.name.replace("_", " ")
+
+
+class Combined(Trigger):
+    """A trigger made of others, which stand below its `of`.
+
+    They are watched as those of a rule are, with memories and holds of their own; when one fires, that is a fact for
+    the combined trigger, which has a memory and a hold for each value of `per`.
+    """
+
+    of = required(INNER, "The trigger inside, or a list of them")
+    per = optional(late(TEXT), "A template on the inner `trigger`: each of its values is looked at for itself")
+
+    def check(self) -> list[tuple[str, str]]:
+        return [] if self.of else [("of", "it stands above no trigger; write at least one below it")]
+
+    def watches(self, view: View) -> list[Watch]:
+        return [Inner()]
+
+    def key_of(self, told: Mapping[str, Json], view: View) -> str:
+        """The value of `per` for what an inner trigger tells. Raises ValueError, and what its template raises."""
+        found = view.render(self.per.written, {"trigger": told}, strict=True) if self.per is not None else ""
+        key = "" if found is None else str(found)
+        if len(key) > LONGEST_KEY:
+            raise ValueError(f"`per` gives a text of {len(key)} characters; {LONGEST_KEY} are the most")
+        return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,6 +482,7 @@ __all__ = [
     "DURATION",
     "ENTITIES",
     "ENTITY",
+    "INNER",
     "MAPPING",
     "NUMBER",
     "PHONE",
@@ -458,6 +502,7 @@ __all__ = [
     "Call",
     "CannotTell",
     "Clock",
+    "Combined",
     "Connection",
     "Counter",
     "Crossing",
@@ -474,6 +519,7 @@ __all__ = [
     "FireEvent",
     "Hold",
     "Impossible",
+    "Inner",
     "InputBoolean",
     "InputDatetime",
     "InputNumber",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from engine.entity import change
 from engine.journal.api import Journal
@@ -42,23 +43,29 @@ class Reactions:
         self.on_watches: Callable[[], None] = lambda: None
         self.on_commands: Callable[[], None] = lambda: None
 
-    def to(self, facts: Iterable[Heard], changes: Changes, view: Snapshot) -> list[Reaction]:
+    def to(
+        self, facts: Iterable[Heard], changes: Changes, view: Snapshot, made: Iterable[Reaction] = ()
+    ) -> list[Reaction]:
         """What the rules make of these facts, and of the states that sensors take on because of them.
 
         `view` is that of the commit, in whose states the sensors change. What is to be written is added to `changes`,
-        but for the reactions' own changes.
+        but for the reactions' own changes. `made` are reactions that there are already, which may tell others.
         """
-        found: list[Reaction] = []
-        coming = deque(facts)
+        found = list(made)
+        coming = deque([*facts, *_passed_on(found)])
         cascade = 0
+        expected: set[Any] = set()
         while coming:
             channel, fact, then = coming.popleft()
             if fact.kind == "state":
                 changes.add(self._matcher.rescheduled(fact.subject, then))
                 if self._matcher.hears(_CHANGES):
                     coming.append(Heard(_CHANGES, _as_event(fact), then))
-            for reaction in self._matcher.decide(channel, fact, then):
+            decided = self._matcher.decide(channel, fact, then)
+            coming.extend(_passed_on(decided))
+            for reaction in decided:
                 found.append(reaction)
+                _once(reaction.changes, expected)
                 if reaction.sets is None:
                     continue
                 cascade += 1
@@ -133,3 +140,15 @@ def _as_event(fact: Fact) -> Fact:
     """The change of an entity as the event that Home Assistant fires for it."""
     told = {"entity_id": fact.subject, "old_state": fact.data["from_state"], "new_state": fact.data["to_state"]}
     return replace(fact, kind="event", subject="state_changed", data=told)
+
+
+def _once(changes: Changes, expected: set[Any]) -> None:
+    """Takes out what this very commit has changed already: the journal still holds what was before both."""
+    changes.expect = [each for each in changes.expect if (each.record, each.key) not in expected]
+    expected.update((each.record, each.key) for each in changes.expect)
+
+
+def _passed_on(reactions: Iterable[Reaction]) -> list[Heard]:
+    """What triggers tell those that they stand inside of: the last in a list first, so that one fact is one step."""
+    told = [(reaction.watcher.use.index, reaction.tells) for reaction in reactions if reaction.tells is not None]
+    return [heard for _, heard in sorted(told, key=lambda each: -each[0])]

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = Any
 
-FactKind = Literal["poll", "due", "webhook", "event", "state", "start", "shutdown", "command"]
+FactKind = Literal["poll", "due", "webhook", "event", "state", "start", "shutdown", "command", "trigger"]
 Level = Literal["debug", "info", "warning", "error"]
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from engine.calendar import pattern
 from engine.declaration import Declaration
 from engine.index import FEW, Index, PassedOver
-from engine.plugin import Facts, Poll, Reads, Request, Schedule, States, View, Watch, Webhook
+from engine.plugin import Facts, Inner, Poll, Reads, Request, Schedule, States, View, Watch, Webhook
 from engine.predicates import asked_of
 from engine.rules.model import Program, TriggerUse, content_hash
 from engine.scope import Scope
@@ -306,6 +306,8 @@ def _channels_of(watcher: Watcher, watch: Watch) -> list[tuple[str, Any]]:
         return [("", ("webhook", watch.id))]
     if isinstance(watch, Facts):
         return [("", (watch.kind, watch.subject))]
+    if isinstance(watch, Inner):
+        return [("", inner_channel(watcher.place))]
     assert isinstance(watch, States)  # Reads became States when the trigger was asked
     return [
         ("prefix", entity) if entity.endswith(".") or not entity else ("", ("state", entity))
@@ -324,8 +326,14 @@ def _without(table: dict[Any, dict[Place, Any]], key: Any, place: Place) -> None
 
 def _take_in(index: Index[Watcher], watcher: Watcher) -> None:
     index.remove(watcher.place)
-    asks = asked_of(watcher.program, watcher.use, is_waited_for=watcher.waiting is not None)
+    is_alone = watcher.waiting is not None or watcher.use.outer != ""
+    asks = asked_of(watcher.program, watcher.use, is_waited_for=is_alone)
     index.add(watcher.place, watcher, asks)
+
+
+def inner_channel(outer: Place) -> Channel:
+    """Where the triggers inside this one tell that they fired."""
+    return "trigger", "/".join(outer)
 
 
 def schedule_key(watcher: Watcher, schedule: Schedule) -> str:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from jsonschema import Draft202012Validator
 
 from engine.plugin import (
     Action,
+    Combined,
     Example,
     Fact,
     Facts,
     Fire,
     Hold,
+    Inner,
     Json,
     Plan,
     Poll,
@@ -83,6 +85,8 @@ def _fires(trigger: Trigger, example: Example, view: Snapshot) -> None:
     memories = dict(trigger.attach(view))
     for data, wanted in example.gives:
         fact = _fact(watch, data, view)
+        if isinstance(trigger, Combined):
+            fact = replace(fact, subject=trigger.key_of(data, view))
         if isinstance(watch, States | Reads):
             view = view.with_states(data)
         memory = memories.get(trigger.subject_of(fact))
@@ -112,6 +116,8 @@ def _fact(watch: Watch, data: Json, view: Snapshot) -> Fact:
             return Fact("due", watch.key, data, datetime.fromisoformat(data["at"]))
         case Webhook():
             return Fact("webhook", watch.id, data, NOW)
+        case Inner():
+            return Fact("trigger", "", data, NOW)
         case Facts():
             return Fact(watch.kind, watch.subject, data, NOW)
         case States() | Reads():

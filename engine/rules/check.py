@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from engine.declared import DECLARED, is_entity
 from engine.declared.sensor import Question, Sensor
-from engine.field import FieldError
+from engine.field import Block, FieldError
 from engine.judge import Fault, Path, found, known_later, named, problem_of, shown
-from engine.plugin import Action, Trigger, View
+from engine.plugin import Action, Combined, Trigger, View
 from engine.problem import Place, Problem, near
 from engine.rules.blueprint import USE, Blueprint, Blueprints, Use, inputs_astray
 from engine.rules.complaints import Complaints, too_many
@@ -34,9 +34,11 @@ from engine.rules.normalise import (
     slug,
 )
 from engine.rules.program import (
+    Trail,
     body_of,
     declared_program,
     fields_of,
+    inner_of,
     plain,
     program,
     rendered,
@@ -50,6 +52,7 @@ from engine.rules.schema import (
     ActionStep,
     Branch,
     Digest,
+    InnerTriggerKeys,
     ParallelBranch,
     QuietHours,
     Repeat,
@@ -254,7 +257,7 @@ class _Rule:
         self.known = known
         self.told = Complaints(draft, source, known, use)
         self.id, self.named_by = self._identity()
-        self.plugins: dict[int, Trigger] = {}
+        self.plugins: dict[Trail, Trigger] = {}
         self.given: Mapping[str, Json] = {}
         self.gives_gaps = False  # a blueprint leaves some of its trigger_variables to the rules that use it
 
@@ -353,7 +356,7 @@ class _Rule:
             self.told.templates(trigger.get("dedupe"), (*at, "dedupe"), names)
             own |= names.roots
             self._switch(trigger.get("enabled"), (*at, "enabled"), given)
-            self._trigger(index, plugin, trigger["with"], (*at, "with"), given)
+            self._trigger((index,), plugin, trigger, at, given)
         names = Names.of_triggers(plugins if self._are_known(triggers) else ())
         return names.with_names(*own, *given.roots)
 
@@ -379,18 +382,23 @@ class _Rule:
             self._unknown("trigger", name, (*at, "trigger"), self.known.registry.triggers, LATER_TRIGGERS)
         return plugin
 
-    def _trigger(self, index: int, plugin: type[Trigger], values: dict[str, Json], at: Path, given: Names) -> None:
+    def _trigger(
+        self, trail: Trail, plugin: type[Trigger], trigger: dict[str, Json], above: Path, given: Names
+    ) -> None:
         """A trigger's own fields; their templates are worked out now, once, but for those that it works out itself."""
+        values, at = trigger["with"], (*above, "with")
         before = self.told.errors
-        self.told.block(plugin, values, at, beside=TriggerKeys)
-        for key, value in values.items():
+        self.told.block(plugin, values, at, beside=InnerTriggerKeys if trail[1:] else TriggerKeys)
+        inner = self._inner(trail, plugin, trigger, at, given)
+        telling = inner if issubclass(plugin, Combined) else [plugin]
+        for key, value in _own(plugin, values).items():
             is_late = key in plugin.fields() and plugin.fields()[key].is_late
-            names = Names.of_triggers([plugin]).with_names(*given.roots, *plugin.knows) if is_late else given
+            names = Names.of_triggers(telling).with_names(*given.roots, *plugin.knows) if is_late else given
             self.told.templates(value, (*at, key), names)
         if self.told.errors > before or _has_gaps(values) or self.gives_gaps:
             return
         try:
-            self.plugins[index] = plugin(fields_of(plugin, plain(values), self.given))
+            self.plugins[trail] = plugin(fields_of(plugin, plain(values), self.given))
         except FieldError as error:
             for key, sentence in error.faults:
                 self.told.fault(_unusable((*at, key), sentence))
@@ -398,6 +406,29 @@ class _Rule:
             self.told.fault(Fault(at, "template-fails", error.message, error.expected, error.remedy))
         except Exception as error:  # a plugin's mistake must not stop the other rules
             self.told.fault(Fault(at, "plugin-broken", f'the trigger "{plugin.name}" cannot be made: {error}'))
+
+    def _inner(
+        self, trail: Trail, plugin: type[Trigger], trigger: dict[str, Json], at: Path, given: Names
+    ) -> list[type[Trigger]]:
+        """Judges the triggers inside a trigger; gives their kinds, as far as they are known."""
+        kinds = []
+        for index, each in _elements(inner_of(plugin, trigger)):
+            here = (*at, "of", index)
+            kind = self._inner_kind(each, here, Names.of_triggers)
+            if kind is not None:
+                kinds.append(kind)
+                self._trigger((*trail, index), kind, each, here, given)
+        return kinds
+
+    def _inner_kind(
+        self, trigger: dict[str, Json], at: Path, names: Callable[[list[type[Trigger]]], Names]
+    ) -> type[Trigger] | None:
+        """The kind of a trigger inside another, once what every such trigger may have is judged."""
+        self.told.block(InnerTriggerKeys, {key: value for key, value in trigger.items() if key != "with"}, at)
+        kind = self._plugin_of(trigger["trigger"], at)
+        if kind is not None:
+            self.told.templates(trigger.get("dedupe"), (*at, "dedupe"), names([kind]))
+        return kind
 
     def _conditions(self, conditions: Json, at: Path, names: Names) -> None:
         for index, condition in _elements(conditions):
@@ -533,14 +564,25 @@ class _Rule:
             plugin = self._plugin_of(trigger["trigger"], here)
             if plugin is None:
                 continue
-            values, below = trigger["with"], (*here, "with")
-            self.told.block(plugin, values, below, beside=TriggerKeys)
             self.told.templates(trigger.get("enabled"), (*here, "enabled"), names)
-            for key, value in values.items():
-                self.told.templates(value, (*below, key), names.with_names(*plugin.knows))
-            if not known_later(values):
-                self._made(plugin, values, below)
+            self._waited_for(plugin, trigger, here, names, TriggerKeys)
         names.add("wait")
+
+    def _waited_for(
+        self, plugin: type[Trigger], trigger: dict[str, Json], at: Path, names: Names, beside: type[Block]
+    ) -> None:
+        """A trigger's own fields, and those inside it; `beside` are the keys that stand in the same mapping."""
+        values, below = trigger["with"], (*at, "with")
+        self.told.block(plugin, values, below, beside=beside)
+        for key, value in _own(plugin, values).items():
+            self.told.templates(value, (*below, key), names.with_names(*plugin.knows))
+        for index, each in _elements(inner_of(plugin, trigger)):
+            here = (*below, "of", index)
+            kind = self._inner_kind(each, here, lambda kinds: names)
+            if kind is not None:
+                self._waited_for(kind, each, here, names, InnerTriggerKeys)
+        if not known_later(values):
+            self._made(plugin, values, below)
 
     def _made(self, plugin: type[Trigger], values: dict[str, Json], at: Path) -> None:
         """Makes a trigger to see whether its fields fit together."""
@@ -749,6 +791,11 @@ _SORTS = {
     "script": _Sort(normalised_script, _Script, "script", {"sequence": InputRef("sequence")}),
     "entity": _Sort(normalised_entity, _Entity, "", {}),
 }
+
+
+def _own(plugin: type[Trigger], values: dict[str, Json]) -> dict[str, Json]:
+    """The fields of a trigger without the triggers inside it."""
+    return {key: value for key, value in values.items() if key != "of" or not issubclass(plugin, Combined)}
 
 
 def _unusable(at: Path, sentence: str) -> Fault:

@@ -6,6 +6,7 @@ A program's `body` is plain data, so that it can be kept in the journal and run 
      "cooldown", "max_sends", "if_unsure", "variables", "trigger_variables",
      "fields" (of a script, whose id is "script.…" and which has no triggers),
      "triggers":   [{"trigger": name, "key", "id", "alias", "enabled", "variables", "with": {the plugin's fields}}],
+                   (of one that is made of others, `of` in "with" is a list of such triggers)
      "conditions": [condition], "actions": [step], "on_error": [step], "finally": [step],
      "resolved": [step]}
 
@@ -63,6 +64,7 @@ class TriggerUse:
     """A trigger as one rule uses it. `key` names it for ever: its `id`, else the hash of its content (decision 3).
 
     `given` are the variables that its own templates read: `trigger_variables`, or what a run knows that waits for it.
+    `outer` is the key of the trigger that it stands inside of; where that is empty, the rule runs when it fires.
     """
 
     key: str
@@ -73,6 +75,8 @@ class TriggerUse:
     plugin: Trigger
     variables: Mapping[str, Json]
     given: Mapping[str, Json] = field(default_factory=dict)
+    dedupe: Json = None
+    outer: str = ""
 
     @property
     def known(self) -> dict[str, Json]:

@@ -360,6 +360,8 @@ class _Normaliser:
             near_key = next((key for key in own if near(key, ["trigger"])), "")
             return self._without_kind(path, "trigger", near_key)
         self.draft.origins[(*at, "with")] = path
+        if "of" in own:
+            own["of"] = self._each(own["of"], (*at, "with", "of"), (*path, "of"), _Normaliser._trigger)
         return {**trigger, "with": own}
 
     def _condition(self, raw: Json, at: Path, path: Path) -> Json:

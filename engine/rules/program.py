@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from engine.declared import DECLARED
 from engine.declared.sensor import Sensor
 from engine.field import Block, FieldError
-from engine.plugin import Trigger
+from engine.plugin import Combined, Trigger
 from engine.problem import Problem, ProblemError
 from engine.records import ProgramRecord
 from engine.registry import Registry
@@ -18,6 +19,10 @@ from engine.source.scalar import SecretRef
 from engine.template import Template, TemplateProblem, is_template
 from engine.values import Json
 
+Trail: TypeAlias = tuple[int, ...]
+"""Where a trigger stands: its index, below those of the triggers that it stands inside of."""
+
+INSIDE = "/of/"
 SECRET_KEY = "!secret"
 SENSOR = "sensor"
 STEP_KEYS = ("on_error", "finally", "resolved")
@@ -85,7 +90,16 @@ def body_of(rule: Mapping[str, Json], name: str, registry: Registry, defaults: M
 
 def _trigger(trigger: Mapping[str, Json], registry: Registry) -> dict[str, Json]:
     kept: dict[str, Json] = {key: plain(value) for key, value in trigger.items() if key not in _REMARKS}
-    return {**kept, "trigger": registry.triggers[trigger["trigger"]].name}
+    kind = registry.triggers[trigger["trigger"]]
+    if inner := inner_of(kind, trigger):
+        kept["with"]["of"] = [_trigger(each, registry) for each in inner]
+    return {**kept, "trigger": kind.name}
+
+
+def inner_of(kind: type[Trigger], trigger: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """The triggers inside a trigger in canonical form; most have none."""
+    of = trigger["with"].get("of") if issubclass(kind, Combined) else None
+    return of if isinstance(of, list) else []
 
 
 def _condition(condition: Mapping[str, Json]) -> dict[str, Json]:
@@ -116,8 +130,11 @@ def _part(step: Mapping[str, Json], key: str, registry: Registry) -> Json:
     return _condition(value) if key == "condition" else plain(value)
 
 
-def _with_keys(triggers: list[dict[str, Json]]) -> list[dict[str, Json]]:
-    """Each trigger with its key: its id, else the hash of its content; equal ones are told apart by their order."""
+def _with_keys(triggers: list[dict[str, Json]], above: str = "") -> list[dict[str, Json]]:
+    """Each trigger with its key: its id, else the hash of its content; equal ones are told apart by their order.
+
+    The key of one inside another begins with that of the outer one, and `/of/`.
+    """
     ids = [str(trigger["id"]) for trigger in triggers if "id" in trigger]
     keyed: list[dict[str, Json]] = []
     taken: dict[str, int] = {}
@@ -126,12 +143,29 @@ def _with_keys(triggers: list[dict[str, Json]]) -> list[dict[str, Json]]:
         name = str(trigger["id"]) if "id" in trigger else content
         key = f"{name}.{content}" if ids.count(name) > 1 else name
         taken[key] = taken.get(key, 0) + 1
-        keyed.append({**trigger, "key": key if taken[key] == 1 else f"{key}.{taken[key]}"})
+        key = above + (key if taken[key] == 1 else f"{key}.{taken[key]}")
+        inner = trigger["with"].get("of")
+        below = {"of": _with_keys(inner, f"{key}{INSIDE}")} if _are_triggers(inner) else {}
+        keyed.append({**trigger, "with": {**trigger["with"], **below}, "key": key})
     return keyed
 
 
-def program(body: dict[str, Json], plugins: Mapping[int, Trigger], file: str, line: int, text: str) -> Program:
-    """The program of a body; `plugins` are its triggers by index."""
+def _are_triggers(value: Json) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, dict) and {"trigger", "with"} <= set(each) for each in value
+    )
+
+
+def all_of(triggers: Sequence[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:
+    """The triggers of a program's canonical list, and those inside them."""
+    for trigger in triggers:
+        yield trigger
+        if _are_triggers(inner := trigger["with"].get("of")):
+            yield from all_of(inner)
+
+
+def program(body: dict[str, Json], plugins: Mapping[Trail, Trigger], file: str, line: int, text: str) -> Program:
+    """The program of a body; `plugins` are its triggers by where they stand."""
     uses = uses_of(body["triggers"], plugins, trigger_variables(body))
     return Program(content_hash(body), body["id"], body["alias"], body, uses, file, line, text)
 
@@ -156,36 +190,54 @@ def starts_on(body: Mapping[str, Json]) -> bool | None:
 
 
 def made(
-    triggers: Sequence[Mapping[str, Json]], kinds: Mapping[str, type[Trigger]], given: Mapping[str, Json]
-) -> dict[int, Trigger]:
-    """The triggers of a canonical list by index; `given` is what their templates may read.
+    triggers: Sequence[Mapping[str, Json]],
+    kinds: Mapping[str, type[Trigger]],
+    given: Mapping[str, Json] | None,
+    above: Trail = (),
+) -> dict[Trail, Trigger]:
+    """The triggers of a canonical list, and those inside them, by where they stand.
 
-    Raises KeyError, FieldError and TemplateProblem where one cannot be made.
+    `given` is what their templates may read; None where they are worked out already. Raises KeyError, FieldError and
+    TemplateProblem where one cannot be made.
     """
-    plugins = {}
+    plugins: dict[Trail, Trigger] = {}
     for index, trigger in enumerate(triggers):
-        kind = kinds[trigger["trigger"]]
-        plugins[index] = kind(fields_of(kind, trigger["with"], given))
+        kind, here = kinds[trigger["trigger"]], (*above, index)
+        plugins[here] = kind(trigger["with"] if given is None else fields_of(kind, trigger["with"], given))
+        plugins |= made(inner_of(kind, trigger), kinds, given, here)
     return plugins
 
 
 def uses_of(
-    triggers: Sequence[Mapping[str, Json]], plugins: Mapping[int, Trigger], given: Mapping[str, Json]
+    triggers: Sequence[Mapping[str, Json]],
+    plugins: Mapping[Trail, Trigger],
+    given: Mapping[str, Json],
+    above: Trail = (),
+    outer: str = "",
 ) -> tuple[TriggerUse, ...]:
-    """The triggers that are on; each keeps the index at which it is written."""
-    return tuple(
-        TriggerUse(
-            key=trigger["key"],
-            index=index,
-            id=str(trigger.get("id", index)),
-            alias=str(trigger.get("alias", "")),
-            name=trigger["trigger"],
-            plugin=plugins[index],
-            variables=trigger.get("variables", {}),
-            given=given,
-        )
-        for index, trigger in enumerate(triggers)
-        if str(rendered(trigger.get("enabled", True), given)).strip().lower() not in _FALSE
+    """The triggers that are on, each with those inside it behind it; each keeps the index at which it is written."""
+    found: list[TriggerUse] = []
+    for index, trigger in enumerate(triggers):
+        if str(rendered(trigger.get("enabled", True), given)).strip().lower() in _FALSE:
+            continue
+        plugin, here = plugins[(*above, index)], (*above, index)
+        found.append(_use(trigger, index, plugin, given, outer))
+        found += uses_of(inner_of(type(plugin), trigger), plugins, given, here, trigger["key"])
+    return tuple(found)
+
+
+def _use(trigger: Mapping[str, Json], index: int, plugin: Trigger, given: Mapping[str, Json], outer: str) -> TriggerUse:
+    return TriggerUse(
+        key=trigger["key"],
+        index=index,
+        id=str(trigger.get("id", index)),
+        alias=str(trigger.get("alias", "")),
+        name=trigger["trigger"],
+        plugin=plugin,
+        variables=trigger.get("variables", {}),
+        given=given,
+        dedupe=trigger.get("dedupe"),
+        outer=outer,
     )
 
 

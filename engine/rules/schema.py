@@ -159,6 +159,16 @@ class TriggerKeys(Block):
     note = optional(ANYTHING, "A remark for people")
 
 
+class InnerTriggerKeys(Block):
+    """The keys that a trigger inside another may have, beside those of its kind."""
+
+    trigger = required(WORD, "The kind of trigger")
+    id = optional(WORD, "A name for it, which the outer trigger tells")
+    alias = optional(WORD, "A name for people")
+    dedupe = optional(TEXT, "A template, such as the id of an order: what gives the same again is not counted again")
+    note = optional(ANYTHING, "A remark for people")
+
+
 class Condition(Block):
     """The keys that every condition may have; `knows` are the names that its `late` templates may read besides."""
 

@@ -27,7 +27,7 @@ from engine.plugin import (
 )
 from engine.records import Drop, DueRecord, WaitRecord
 from engine.rules.model import Program
-from engine.rules.program import uses_of
+from engine.rules.program import inner_of, made, uses_of
 from engine.runs.course import Course, NewWait, StepFailed, due_key
 from engine.runs.frames import Frame, Wait
 from engine.runs.loops import branch_of
@@ -93,10 +93,7 @@ def resumed(course: Course, frame: Frame, kind: str, data: Json) -> bool:
 
 def watchers_of(record: WaitRecord, program: Program, kinds: Mapping[str, type[Trigger]]) -> tuple[Watcher, ...]:
     """The triggers that a run waits for. Raises KeyError and FieldError where one cannot be made any more."""
-    plugins = {
-        index: (Until if each["trigger"] == Until.name else kinds[each["trigger"]])(each["with"])
-        for index, each in enumerate(record.triggers)
-    }
+    plugins = made(record.triggers, {**kinds, Until.name: Until}, None)
     waiting = Waiting(record.run, record.token)
     return tuple(Watcher(program, use, waiting) for use in uses_of(record.triggers, plugins, record.variables))
 
@@ -166,13 +163,17 @@ def _worked_out(course: Course, trigger: Mapping[str, Json]) -> dict[str, Json]:
     if kind is None:
         raise StepFailed(f"there is no trigger {trigger['trigger']}; was a plugin removed?")
     fields = kind.fields()
+    inner = [_worked_out(course, each) for each in inner_of(kind, trigger)]
     try:
         return {
             **{key: value for key, value in trigger.items() if key != "variables"},
             "enabled": scope.render(trigger.get("enabled", True)),
             "with": {
-                key: value if key in fields and fields[key].is_late else scope.render(value, strict=True)
-                for key, value in trigger["with"].items()
+                **{
+                    key: value if key in fields and fields[key].is_late else scope.render(value, strict=True)
+                    for key, value in trigger["with"].items()
+                },
+                **({"of": inner} if inner else {}),
             },
         }
     except TemplateProblem as problem:
@@ -191,7 +192,10 @@ def _late(course: Course, trigger: Mapping[str, Json]) -> list[Json]:
     """The values of a trigger that it works out when it decides; in the others a template is only text by now."""
     kind = Until if trigger["trigger"] == Until.name else course.means.triggers[trigger["trigger"]]
     fields = kind.fields()
-    return [value for key, value in trigger["with"].items() if key in fields and fields[key].is_late]
+    inner = inner_of(kind, trigger)
+    own = {key: value for key, value in trigger["with"].items() if not inner or key != "of"}
+    found = [value for key, value in own.items() if key in fields and fields[key].is_late]
+    return [*found, *(value for each in inner for value in _late(course, each))]
 
 
 def _templates(value: Json) -> Iterator[str]:

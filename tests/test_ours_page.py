@@ -1,0 +1,67 @@
+"""What docs/language/ours.md shows does what the page says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from engine.testing import World
+
+PAGE = Path(__file__).parent.parent / "docs" / "language" / "ours.md"
+
+
+def shown(rule: str) -> str:
+    """The rule of the page with this id."""
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (found,) = (block for block in blocks if block.startswith(f"- id: {rule}\n"))
+    return str(found)
+
+
+@asynccontextmanager
+async def showing(rule: str) -> AsyncIterator[World]:
+    async with World() as w:
+        w.stub("log.write")
+        await w.load({"ours.yaml": shown(rule)})
+        assert rule in w.engine.programs, w.problems
+        yield w
+
+
+def said(w: World) -> list[str]:
+    return [call.data["message"] for call in w.calls]
+
+
+async def test_absence() -> None:
+    async with showing("shop_is_silent") as w:
+        await w.advance(7200)
+        assert said(w) == ["No order for 2:00:00; the last one came never"]
+        await w.webhook("orders", json={})
+        await w.advance(7200)
+        assert len(said(w)) == 2
+        assert said(w)[1].startswith("No order for 2:00:00; the last one came 20")
+
+
+async def test_count() -> None:
+    async with showing("unhappy_customer") as w:
+        for ticket, customer, about in (
+            (1, "Asha", "size"),
+            (1, "Asha", "size"),
+            (2, "Ravi", "x"),
+            (3, "Asha", "colour"),
+        ):
+            await w.webhook("complaint", json={"ticket": ticket, "customer": customer, "about": about})
+        assert not said(w)
+        await w.webhook("complaint", json={"ticket": 4, "customer": "Asha", "about": "delivery"})
+        assert said(w) == ["Asha complained of size, colour, delivery"]
+
+
+async def test_sequence() -> None:
+    async with showing("paid_and_cancelled") as w:
+        await w.webhook("cancelled", json={"order": "A2"})
+        await w.webhook("paid", json={"order": "A1"})
+        await w.webhook("cancelled", json={"order": "A2"})
+        assert not said(w)
+        await w.webhook("cancelled", json={"order": "A1"})
+        assert len(said(w)) == 1
+        assert said(w)[0].startswith("Pay back order A1, paid at 20")
