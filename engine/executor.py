@@ -51,6 +51,7 @@ DEEPEST = 3
 BATCH = 200
 HOT_RUNS = 5_000
 REFUSED = ("failed_single", "failed_max_runs")
+IN_CIRCLES = "disallowed_recursion_detected"
 GONE = "the version of the rule that this belongs to cannot be used any more"
 
 Lane = tuple[str, str]
@@ -260,13 +261,13 @@ class Executor:
             return refused(event, fault or GONE, view, self._means)
         reason = forbidden(program, event)
         if reason:
-            return refused(event, reason, view, self._means, "disallowed_recursion_detected")
+            return refused(event, reason, view, self._means, IN_CIRCLES)
         if await self._is_orphan(event):
             return refused(event, "its caller has ended", view, self._means, "cancelled")
         if event.depth > DEEPEST:
             chain = await self._chain(event)
             reason = f"skipped: rules set each other off more than {DEEPEST} times: {chain}"
-            return refused(event, reason, view, self._means, "disallowed_recursion_detected")
+            return refused(event, reason, view, self._means, IN_CIRCLES)
         if resolved.is_over(event):
             return await self._over(program, event, view)
         course = begin(program.body, event, view, self._means)
@@ -479,7 +480,8 @@ class Executor:
 
     def _completed(self, course: Course) -> list[Reaction]:
         """Adds what the run's facts set off, and the intents of its effects, to the run's own commit."""
-        reactions = self._reactions.joined([*course.facts, *self._moves(course)], course.changes, course.view)
+        facts = [*course.facts, *self._moves(course), *self._ends(course)]
+        reactions = self._reactions.joined(facts, course.changes, course.view)
         for waiting in course.waits:
             self._listen(course, waiting)
         for over in course.left:
@@ -551,6 +553,17 @@ class Executor:
                 if moves is not None:
                     fact = moved(*moves, course.view.now, run.depth + 1, run.id)
                     found.append(heard(fact, course.view.frozen()))
+        return found
+
+    def _ends(self, course: Course) -> list[Heard]:
+        """That these runs are over, where anybody listens; not of one that was refused for going in circles."""
+        found = []
+        for run in [*course.joined, course.run]:
+            is_over = run.state == "done" and run.outcome != IN_CIRCLES
+            if is_over and self._matcher.listens(("ended", run.rule)):
+                told = {"run": run.id, "rule": run.rule, "outcome": run.outcome, "reason": run.reason}
+                fact = Fact("ended", run.rule, told, course.view.now, depth=run.depth + 1, cause=run.id)
+                found.append(heard(fact, course.view.frozen()))
         return found
 
     def _listen(self, course: Course, waiting: NewWait) -> None:

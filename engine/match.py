@@ -130,7 +130,12 @@ class Matcher:
     def decide(self, channel: Channel, fact: Fact, view: Snapshot) -> list[Reaction]:
         """What each trigger that listens makes of the fact, but for those that it surely does not concern."""
         self.on_fact(fact)
-        return [self._react(watcher, fact, view) for watcher in self.watches.concerned(channel, fact)]
+        concerned = self.watches.concerned(channel, fact)
+        return [self._react(each, fact, view) for each in concerned if not _is_own_end(each, fact)]
+
+    def listens(self, channel: Channel) -> bool:
+        """Whether anybody listens to a channel, be it to everything of its kind."""
+        return bool(self.watches.watchers(channel))
 
     def hears(self, channel: Channel) -> bool:
         """Whether anybody listens to a channel by its name; who listens to everything does not count."""
@@ -304,6 +309,11 @@ def instants(watched: Watched, view: Snapshot) -> dict[str, DueRecord | None]:
             at = watch.calendar.next_after(view.now)
             found[key] = DueRecord(key, "schedule", at, {}) if at is not None else None
     return found
+
+
+def _is_own_end(watcher: Watcher, fact: Fact) -> bool:
+    """Whether a rule would run because it has run; a run may wait for another of its rule."""
+    return fact.kind == "ended" and fact.subject == watcher.program.rule and watcher.waiting is None
 
 
 def _schedules(watched: Watched) -> list[str]:

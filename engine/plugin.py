@@ -214,7 +214,11 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts of the engine itself: `event` of a type (the subject; "*" is any), `start`, `shutdown`."""
+    """Facts of the engine itself: `event` of a type (the subject; "*" is any), `start`, `shutdown`, `ended`.
+
+    `ended` is the end of a run of the rule that is the subject; its data are {"run", "rule", "outcome", "reason"}. No
+    rule hears of its own.
+    """
 
     kind: FactKind
     subject: str = "*"
@@ -347,6 +351,10 @@ class Trigger(Block):
     def needs(self) -> Mapping[str, Json]:
         """Values that a fact's data must hold, or else it means nothing to this trigger; mappings may hold more."""
         return {}
+
+    def follows(self) -> Sequence[str]:
+        """The rules on whose ends it fires, by id, so that one that is not there can be told; none by default."""
+        return ()
 
     def begins(self, view: View) -> Mapping[str, Hold]:
         """What is under way of each subject from the moment when the trigger is loaded; nothing by default."""

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = Any
 
-FactKind = Literal["poll", "due", "webhook", "event", "state", "start", "shutdown", "command", "trigger"]
+FactKind = Literal["poll", "due", "webhook", "event", "state", "start", "shutdown", "command", "trigger", "ended"]
 Level = Literal["debug", "info", "warning", "error"]
 
 

@@ -50,6 +50,8 @@ def test_the_triggers_and_actions_of_the_issues_are_there() -> None:
         "whatsapp.send_template",
     }
     assert set(REGISTRY.triggers) >= {
+        "absence",
+        "count",
         "cron",
         "event",
         "homeassistant",
@@ -57,6 +59,8 @@ def test_the_triggers_and_actions_of_the_issues_are_there() -> None:
         "job.finished",
         "numeric_state",
         "persistent_notification",
+        "rule",
+        "sequence",
         "state",
         "template",
         "time",

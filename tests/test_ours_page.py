@@ -65,3 +65,15 @@ async def test_sequence() -> None:
         await w.webhook("cancelled", json={"order": "A1"})
         assert len(said(w)) == 1
         assert said(w)[0].startswith("Pay back order A1, paid at 20")
+
+
+async def test_rule() -> None:
+    async with showing("tell_of_failures") as w:
+        other = """
+- id: other
+  triggers: {trigger: event, event_type: go}
+  actions: [{stop: no stock, error: true}]
+"""
+        await w.load({"ours.yaml": shown("tell_of_failures"), "other.yaml": other})
+        await w.fire("go")
+        assert said(w) == ["other failed: no stock"]

@@ -17,6 +17,7 @@ from engine.problem import Place, Problem
 from engine.rules.blueprint import Blueprint, Blueprints, blueprint_of, united
 from engine.rules.check import Checked, check_blueprint, check_file, named_twice
 from engine.rules.circles import circles
+from engine.rules.followers import followers
 from engine.rules.known import Known
 from engine.rules.model import Book, Program
 from engine.rules.normalise import declared_in
@@ -225,7 +226,8 @@ def make_book(files: Iterable[RuleFile], shelf: Shelf, last: Mapping[str, Progra
         if rule not in programs and (rule in broken or program.file in unsure or _tree_is_gone(program, unsure))
     }
     own = [problem for _, checked, _ in results for problem in checked.problems]
-    problems = _told([*own, *clashes, *circles(programs)], results)
+    declared = None if unsure else {*programs, *stale, *broken}
+    problems = _told([*own, *clashes, *circles(programs), *followers(programs, declared)], results)
     named = {problem.place.file for problem in problems if problem.place}
     named |= {place.file for problem in problems for place, _ in problem.also}
     return Book(

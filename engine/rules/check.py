@@ -399,6 +399,7 @@ class _Rule:
             return
         try:
             self.plugins[trail] = plugin(fields_of(plugin, plain(values), self.given))
+            self._follows(self.plugins[trail], values, at)
         except FieldError as error:
             for key, sentence in error.faults:
                 self.told.fault(_unusable((*at, key), sentence))
@@ -406,6 +407,13 @@ class _Rule:
             self.told.fault(Fault(at, "template-fails", error.message, error.expected, error.remedy))
         except Exception as error:  # a plugin's mistake must not stop the other rules
             self.told.fault(Fault(at, "plugin-broken", f'the trigger "{plugin.name}" cannot be made: {error}'))
+
+    def _follows(self, made: Trigger, values: dict[str, Json], at: Path) -> None:
+        """No rule runs because it has run."""
+        if self.id in made.follows():
+            key = next((key for key, value in values.items() if self.id in _all_of(value)), "")
+            remedy = "name another rule; what is done again and again belongs into repeat"
+            self.told.fault(Fault((*at, key), "follows-itself", "a rule does not hear of its own ends", remedy=remedy))
 
     def _inner(
         self, trail: Trail, plugin: type[Trigger], trigger: dict[str, Json], at: Path, given: Names

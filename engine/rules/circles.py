@@ -16,7 +16,7 @@ def circles(programs: Mapping[str, Program]) -> list[Problem]:
     calls = {name: sorted(set(_called(each.body["actions"]))) for name, each in programs.items() if is_script(name)}
     found: dict[frozenset[str], Problem] = {}
     for name in calls:
-        circle = _circle(name, calls)
+        circle = way_back(name, calls)
         if circle and frozenset(circle) not in found:
             found[frozenset(circle)] = _problem(programs[name], circle)
     return list(found.values())
@@ -34,8 +34,8 @@ def _called(steps: Json) -> Iterator[str]:
             yield from _called(part)
 
 
-def _circle(name: str, calls: Mapping[str, list[str]]) -> list[str]:
-    """A way from a script back to itself, shortest first; empty where there is none."""
+def way_back(name: str, calls: Mapping[str, list[str]]) -> list[str]:
+    """A shortest way from a name to those that it leads to, and on to itself; empty where there is none."""
     ways = [[name]]
     seen = set[str]()
     while ways:

@@ -133,6 +133,8 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "response_is_off": (10,),
     "retry_wait_misspelled": (11,),
     "retry_zero": (11,),
+    "rule_of_itself": (4,),
+    "rule_outcome_word": (5,),
     "rule_without_dash": (1,),
     "rule_without_id": (1,),
     "rules_misspelled": (1,),
