@@ -17,6 +17,7 @@ from engine.due import Due
 from engine.effects import Effects
 from engine.executor import Executor
 from engine.expired import Expired
+from engine.inbound import Inbound
 from engine.intake import Intake
 from engine.journal.api import Journal, JournalError
 from engine.log import Log
@@ -129,7 +130,7 @@ class Engine:
         self.scrub = Scrub(journal, clock, self.notices, ports.alarm)
         self._kept = Programs(journal, ports.rebuild, self.notices)
         gate = self.gate = Gate(ports.places, ports.zone)
-        means = Means(ports.actions, ports.triggers, self._outward, self._callable)
+        means = Means(ports.actions, ports.triggers, self._outward, self._callable, self._reached)
         self.reactions = Reactions(journal, self.matcher, self.states, wakes.events, wakes.inbox, log)
         self.intake = Intake(journal, self.reactions, self.states, clock, ids, ports.zone, log)
         self.declarations = Declarations(self.states, self.intake)
@@ -200,6 +201,7 @@ class Engine:
         )
         self.commands: Wake[None] = Wake()
         self.expired = Expired(journal, clock, ports.alarm, self.notices)
+        self.inbound = Inbound(ports.connections, self.settler.receive, self.intake, log)
         self.prune = Prune(journal, self.states, clock, ports.keep, ports.alarm, log)
         self.silence = Silence(journal, clock, self.states, self.notices, lambda: self.matcher.watches.webhooks)
         drift = Drift(clock, ports.elapsed, ports.connections, self.notices)
@@ -359,9 +361,9 @@ class Engine:
 
     @property
     def receivers(self) -> dict[str, Callable[[Mapping[str, str], bytes], Awaitable[str]]]:
-        """Who takes the status webhooks of connections, by webhook id; each gives why one is not believed, or ""."""
+        """Who takes the webhooks of connections, by webhook id; each gives why one is not believed, or ""."""
         named = self.ports.connections.items()
-        return {receipts_webhook(name): partial(self.settler.receive, name) for name, each in named if each.receives}
+        return {receipts_webhook(name): partial(self.inbound.receive, name) for name, each in named if each.receives}
 
     async def carry_out(self, command: CommandRecord) -> None:
         """Does what a person asked for from outside."""
@@ -541,6 +543,10 @@ class Engine:
             if watched.fault:
                 rule = watched.watcher.program.rule
                 self.ports.log.error("a trigger watches nothing", rule=rule, reason=watched.fault)
+
+    def _reached(self, phone: str) -> str:
+        """Who answers to a message to this number."""
+        return self.ports.test_to or phone
 
     def _outward(self, request: Request) -> Request:
         connection = self.ports.connections.get(request.connection)

@@ -42,7 +42,8 @@ class Intake:
     async def take(self, channel: Channel, fact: Fact, sets: SetState | None = None) -> list[str]:
         """Commits what the rules make of the fact, with the entity's new state; gives the reasons, one a trigger.
 
-        When it returns, the events are on disk. Raises JournalError when they cannot be; then nothing was taken in.
+        A fact with a key is taken once, however often it comes. When it returns, the events are on disk. Raises
+        JournalError when they cannot be; then nothing was taken in.
         """
         return await self._take(Heard(channel, fact, self.view()), lambda view: () if sets is None else (sets,))
 
@@ -60,6 +61,12 @@ class Intake:
     async def _take(self, came: Heard | None, decide: Decide, *, guards: bool = False) -> list[str]:
         while True:
             view, changes = self.view(), Changes()
+            if came is not None and came.fact.key is not None:
+                taken = SeenRecord(f"fact/{came.fact.kind}", came.fact.key, view.now)
+                if await self._journal.get(SeenRecord, (taken.scope, taken.key)) is not None:
+                    return [f"skipped: this {came.fact.kind} came before"]
+                changes.expect.append(Expect(SeenRecord, (taken.scope, taken.key), None))
+                changes.put.append(taken)
             facts = [Heard(came.channel, came.fact, view.frozen())] if came is not None else []
             for each in decide(view):
                 if isinstance(each, Later):

@@ -126,6 +126,7 @@ from engine.values import (
     Fire,
     FireEvent,
     Hold,
+    Incoming,
     Json,
     Later,
     Level,
@@ -214,10 +215,12 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts of the engine itself: `event` of a type (the subject; "*" is any), `start`, `shutdown`, `ended`.
+    """Facts of the engine itself, of one subject or of any ("*").
 
-    `ended` is the end of a run of the rule that is the subject; its data are {"run", "rule", "outcome", "reason"}. No
-    rule hears of its own.
+    `event`: an event of the type that is the subject; `start` and `shutdown`; `message`: one that somebody has written
+    to us, the subject is the sender's number, the data what the connection makes of it, and `connection`; `ended`: a
+    run of the rule that is the subject is over, the data are {"run", "rule", "outcome", "reason"}; no rule hears of
+    its own.
     """
 
     kind: FactKind
@@ -463,6 +466,10 @@ class Connection(Block):
         """
         return []
 
+    def read_messages(self, headers: Mapping[str, str], body: bytes) -> list[Incoming] | str:
+        """The messages of others in a webhook of the other side, or why it is not believed; as `read_receipts`."""
+        return []
+
     def limits(self, request: Request) -> tuple[Limit, ...]:
         """How often the other side takes such a request; the engine keeps to it."""
         return ()
@@ -527,6 +534,7 @@ __all__ = [
     "FireEvent",
     "Hold",
     "Impossible",
+    "Incoming",
     "Inner",
     "InputBoolean",
     "InputDatetime",

@@ -14,7 +14,9 @@ from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = Any
 
-FactKind = Literal["poll", "due", "webhook", "event", "state", "start", "shutdown", "command", "trigger", "ended"]
+FactKind = Literal[
+    "poll", "due", "webhook", "event", "state", "start", "shutdown", "command", "trigger", "ended", "message"
+]
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -292,6 +294,19 @@ class Receipt:
     def failed(self) -> bool:
         """Whether the message was taken, but will not be delivered."""
         return self.state == "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that somebody has written to us.
+
+    `message_id` is the other side's own, by which it is known when it is told twice; `sender` is a phone number in the
+    form +919876543210; `data` is what rules see of it.
+    """
+
+    message_id: str
+    sender: str
+    data: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)

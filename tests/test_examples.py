@@ -66,6 +66,7 @@ def test_the_triggers_and_actions_of_the_issues_are_there() -> None:
         "time",
         "time_pattern",
         "webhook",
+        "whatsapp.message",
     }
 
 

@@ -32,7 +32,7 @@ HOUSE = """
 5   journal/api journal/codes journal/rows journal/memory journal/file journal/owner journal/writer
 5   journal/sqlite journal/backup journal/postgres
 6   pulse notices outages notify lookout drift silence expired programs prune scrub forget reactions intake
-6   declarations poll due executor effects settle adopt cluster
+6   declarations poll due executor effects settle inbound adopt cluster
 7   assembly
 8   readiness watchdog tree web/* testing/* rehearsal reference
 9   daemon

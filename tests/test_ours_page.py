@@ -77,3 +77,22 @@ async def test_rule() -> None:
         await w.load({"ours.yaml": shown("tell_of_failures"), "other.yaml": other})
         await w.fire("go")
         assert said(w) == ["other failed: no stock"]
+
+
+async def test_whatsapp_message() -> None:
+    async with showing("unsubscribe") as w:
+        for payload in ("more_offers", "stop_offers"):
+            body = w.simulator.contacts.write("+919876543210", "Stop", button=payload, name="Asha")
+            await w.webhook("connection/chakra", json=body)
+        assert said(w) == ["No more offers for Asha, who pressed Stop"]
+
+
+async def test_wait_for_reply() -> None:
+    async with showing("confirm_visit") as w:
+        body = {"type": "BODY", "text": "Your visit is planned. Does it suit you?"}
+        w.simulator.templates.add({"name": "visit_planned", "language": "en", "components": [body]})
+        for phone in ("+919876543210", "+919876500000"):
+            await w.webhook("visit_planned", json={"phone": phone, "name": "Ravi"})
+        await w.webhook("connection/chakra", json=w.simulator.contacts.write("+919876543210", "Yes"))
+        await w.advance(4 * 3600)
+        assert said(w) == ["The customer says: Yes", "No answer; call Ravi"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from connections.chakra import requests
 from connections.chakra.envelope import Envelope
 from connections.chakra.errors import PAIR_LIMIT, RATE_LIMITS, code_in, reason, shy, wait
+from connections.chakra.incoming import messages_in
 from connections.chakra.listing import Listed, Look, Sent
 from connections.chakra.paging import Pages
 from connections.chakra.receipts import is_signed, receipts_in
@@ -30,6 +31,7 @@ from engine.plugin import (
     Clock,
     Connection,
     Finding,
+    Incoming,
     Json,
     Kind,
     Limit,
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
     import httpx
 
     from connections.pool.pool import Pool
+
+T = TypeVar("T")
 
 STATUSES: Final = ("INVALID", "NOT_STARTED", "SUCCESS", "ERROR")
 MALFORMED: Final = "malformed-answer"
@@ -238,10 +242,18 @@ class ChakraConnection(Connection):
 
     def read_receipts(self, headers: Mapping[str, str], body: bytes) -> list[Receipt] | str:
         """The statuses in a webhook, if it is signed as it should be."""
+        return self._believed(headers, body, receipts_in)
+
+    def read_messages(self, headers: Mapping[str, str], body: bytes) -> list[Incoming] | str:
+        """The messages of contacts in a webhook, if it is signed as it should be."""
+        return self._believed(headers, body, lambda raw: messages_in(raw, self.phone_number_id))
+
+    def _believed(self, headers: Mapping[str, str], body: bytes, reader: Callable[[bytes], list[T]]) -> list[T] | str:
+        """What is read of a webhook that is signed as it should be, or why it is not believed."""
         if self.webhook_secret and not is_signed(headers, body, self.webhook_secret):
             return "the signature X-Chakra-Signature-256 is missing or does not fit webhook_secret"
         try:
-            return receipts_in(body)
+            return reader(body)
         except ValueError:
             return "the body is not JSON that can be read"
 

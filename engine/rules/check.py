@@ -523,6 +523,7 @@ class _Rule:
             "sequence": self._sequence,
             "wait_template": self._wait_template,
             "wait_for_trigger": self._wait_for_trigger,
+            "wait_for_reply": self._wait_for_reply,
             "condition": self._condition_step,
         }
 
@@ -574,6 +575,10 @@ class _Rule:
                 continue
             self.told.templates(trigger.get("enabled"), (*here, "enabled"), names)
             self._waited_for(plugin, trigger, here, names, TriggerKeys)
+        names.add("wait")
+
+    def _wait_for_reply(self, step: dict[str, Json], at: Path, names: Names) -> None:
+        self.told.templates(step.get("from"), (*at, "from"), names)
         names.add("wait")
 
     def _waited_for(

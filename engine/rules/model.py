@@ -22,6 +22,7 @@ step        {"do": "action", "action": name, "data": {…}, "response_variable",
             | {"do": "parallel", "parallel": [{"sequence": [step]}]} | {"do": "sequence", "sequence": [step]}
             | {"do": "wait_template", "wait_template": text, "timeout", "continue_on_timeout"}
             | {"do": "wait_for_trigger", "wait_for_trigger": [trigger], "timeout", "continue_on_timeout"}
+            | {"do": "wait_for_reply", "from": [phone], "timeout", "continue_on_timeout"}
             | {"do": "variables", "variables": {…}} | {"do": "stop", "stop": text, "error": bool, "response_variable"}
             | {"do": "event", "event": type, "event_data": {…}}
                                               each may have "alias", "enabled", "continue_on_error"

@@ -477,12 +477,24 @@ class _Normaliser:
             parts["retry"] = {"attempts": parts["retry"]}
         if kind == "stop" and parts["stop"] is None:
             parts["stop"] = ""
+        if kind == "wait_for_reply":
+            parts = self._reply(parts, at, path)
         if kind == "repeat":
             parts["repeat"] = self._repeat(parts["repeat"], (*at, "repeat"), (*path, "repeat"))
         for key, one in _STEP_PARTS.get(kind, {}).items():
             if key in step:
                 parts[key] = self._each(step[key], (*at, key), (*path, key), one)
         return parts
+
+    def _reply(self, parts: dict[str, Json], at: Path, path: Path) -> dict[str, Json]:
+        """`wait_for_reply` stands alone, with its keys beside it; they may stand below it, or only the number."""
+        below = parts["wait_for_reply"]
+        if below is None or isinstance(below, InputRef):
+            return parts
+        given = below if isinstance(below, dict) else {"from": below}
+        for key in given.keys() - parts.keys():
+            self.draft.origins[(*at, key)] = (*path, "wait_for_reply", *([key] if given is below else []))
+        return {**given, **parts, "wait_for_reply": None}
 
     def _target(self, parts: dict[str, Json], target: Json, at: Path, path: Path) -> None:
         """`target` names the entities of an action; they belong to its data."""

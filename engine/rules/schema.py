@@ -19,6 +19,7 @@ from engine.field import (
     LATE,
     MAPPING,
     NUMBER,
+    PHONE,
     TEXT,
     URL,
     Block,
@@ -87,6 +88,7 @@ DIGEST: Kind[Json] = Kind(
     _as_it_is,
     "write for how long events are gathered, such as {for: {minutes: 10}}",
 )
+NOTHING: Kind[Json] = Kind("nothing", {"type": ["null", "string", "array", "object"], "literally": True}, _as_it_is)
 ONE_CONDITION: Kind[Json] = Kind("a condition", {"of": "condition"}, _as_it_is)
 FIELDS: Kind[dict[str, Json]] = Kind(
     "a mapping of names to what they are for", {"type": "object", "literally": True}, MAPPING.read
@@ -423,6 +425,18 @@ class WaitForTriggerStep(Step):
     continue_on_timeout = optional(BOOLEAN, "Whether the run goes on when the time is up; otherwise it ends")
 
 
+class WaitForReplyStep(Step):
+    """Waits until a contact writes to us.
+
+    `wait.reply` is the message then: `text`, `type`, `payload` (of a button), `from`, `name`, `message_id`, `at`.
+    """
+
+    wait_for_reply = required(NOTHING, "Nothing; from whom and how long stands beside it")
+    from_ = optional(many(PHONE), "The number, or a list of them; without it those to whom the run's last message went")
+    timeout = optional(DURATION, "How long at most")
+    continue_on_timeout = optional(BOOLEAN, "Whether the run goes on when the time is up; otherwise it ends")
+
+
 class VariablesStep(Step):
     """Names values."""
 
@@ -504,6 +518,7 @@ STEP_KINDS: Mapping[str, type[Step]] = {
     "sequence": SequenceStep,
     "wait_template": WaitTemplateStep,
     "wait_for_trigger": WaitForTriggerStep,
+    "wait_for_reply": WaitForReplyStep,
     "variables": VariablesStep,
     "stop": StopStep,
     "event": EventStep,

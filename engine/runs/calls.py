@@ -204,6 +204,9 @@ def _ask(
         data["requests"] = [_kept(request) for request in requests]
     frame.wait = Wait(token, "outcome", data)
     course.effects += effects
+    course.body.contacts = (
+        list(dict.fromkeys(each.recipient for each in effects if each.recipient)) or course.body.contacts
+    )
     if until is not None:
         course.wake_after(token, _left(course, until), "timeout")
     for effect in effects:

@@ -32,13 +32,14 @@ class Means:
     call, and where messages really go.
 
     `outward` turns a planned request into the one to be made: the same, or, with `sending: test`, one to a number of
-    one's own.
+    one's own; `reached` says which number answers to a message to this one.
     """
 
     actions: Mapping[str, type[Action]]
     triggers: Mapping[str, type[Trigger]] = field(default_factory=dict)
     outward: Callable[[Request], Request] = lambda request: request
     program: Callable[[str], Program | None] = lambda name: None
+    reached: Callable[[str], str] = str
 
 
 class StepFailed(Exception):

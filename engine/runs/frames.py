@@ -57,7 +57,7 @@ class Body:
 
     `late` is by how many seconds its waits were overrun, because rulewheel was not there when they ended; `lines` are
     the newest lines of the trace of each step that is repeated; `call` says who called the run and waits for its end;
-    `this` is how the rule stood when it was triggered.
+    `this` is how the rule stood when it was triggered; `contacts` are the numbers to which its last message went.
     """
 
     trigger: Mapping[str, Json]
@@ -73,6 +73,7 @@ class Body:
     lines: dict[str, list[int]] = field(default_factory=dict)
     call: Mapping[str, Json] | None = None
     this: Json = None
+    contacts: list[str] = field(default_factory=list)
 
     def fresh(self) -> int:
         """A number that nothing in this run had before."""
@@ -135,6 +136,7 @@ def packed(body: Body) -> Json:
         "lines": body.lines,
         "call": body.call,
         "this": body.this,
+        "contacts": body.contacts,
     }
 
 
@@ -154,6 +156,7 @@ def unpacked(data: Mapping[str, Any]) -> Body:
         lines={path: list(lines) for path, lines in data.get("lines", {}).items()},
         call=data.get("call"),
         this=data.get("this"),
+        contacts=list(data.get("contacts", ())),
     )
 
 

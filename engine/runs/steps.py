@@ -28,7 +28,7 @@ def resume_step(course: Course, frame: Frame, step: Step, kind: str, data: Json)
     """Hands a message to the step that waits for it."""
     if step["do"] == "action":
         return calls.answered(course, frame, step, kind, data)
-    if step["do"] in ("wait_template", "wait_for_trigger"):
+    if step["do"] in waits.KINDS:
         return waits.resumed(course, frame, kind, data)
     frame.wait = None
     course.body.late += data.get("late", 0.0)
@@ -156,6 +156,7 @@ _KINDS: dict[str, Callable[[Course, Frame, Step], bool]] = {
     "sequence": _sequence,
     "wait_template": waits.wait_template,
     "wait_for_trigger": waits.wait_for_trigger,
+    "wait_for_reply": waits.wait_for_reply,
     "variables": _variables,
     "stop": _stop,
     "event": _event,

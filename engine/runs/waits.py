@@ -1,4 +1,5 @@
-"""The steps that wait for something to happen: `wait_template` and `wait_for_trigger` (semantics section 5).
+"""The steps that wait for something to happen: `wait_template`, `wait_for_trigger` (semantics section 5), and ours,
+`wait_for_reply`.
 
 A wait is a row: the triggers with their templates worked out, and what those templates read that are worked out later.
 So a run goes on waiting over a restart, for what it began to wait for.
@@ -12,9 +13,11 @@ from datetime import datetime, timedelta
 from engine.plugin import (
     BOOLEAN,
     DURATION,
+    PHONE,
     TEXT,
     Decision,
     Fact,
+    Facts,
     FieldError,
     Fire,
     Nothing,
@@ -23,6 +26,8 @@ from engine.plugin import (
     View,
     Watch,
     late,
+    many,
+    masked,
     required,
 )
 from engine.records import Drop, DueRecord, WaitRecord
@@ -53,6 +58,23 @@ class Until(Trigger):
         return Decision(None, Fire({}) if is_true(found) else Nothing(), f"the template gives {found}")
 
 
+class Reply(Trigger):
+    """Fires when one of these contacts writes to us: what `wait_for_reply` waits for."""
+
+    name = "wait_for_reply"
+    from_ = required(many(PHONE), "The numbers")
+
+    def watches(self, view: View) -> list[Watch]:
+        return [Facts("message", number) for number in dict.fromkeys(self.from_)]
+
+    def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
+        return Decision(None, Fire({"reply": fact.data}), f"{masked(fact.subject)} has written")
+
+
+_OWN: Mapping[str, type[Trigger]] = {Until.name: Until, Reply.name: Reply}
+KINDS = ("wait_for_trigger", *_OWN)
+
+
 def wait_template(course: Course, frame: Frame, step: Step) -> bool:
     """Goes on at once if the template is true, else when it becomes true."""
     timeout = _timeout(course, step)
@@ -71,6 +93,19 @@ def wait_for_trigger(course: Course, frame: Frame, step: Step) -> bool:
     return _wait(course, frame, step, [_worked_out(course, each) for each in step["wait_for_trigger"]], timeout)
 
 
+def wait_for_reply(course: Course, frame: Frame, step: Step) -> bool:
+    """Waits for a message of a contact, by default of those to whom the run's last message went."""
+    timeout = _timeout(course, step)
+    if "from" in step:
+        numbers = [course.means.reached(number) for number in course.setting("from", step["from"], many(PHONE))]
+    else:
+        numbers = course.body.contacts
+    if not numbers:
+        raise StepFailed("wait_for_reply: the run has sent no message yet, and from: does not say whose reply is meant")
+    waited = {"trigger": Reply.name, "key": "0", "with": {"from": list(dict.fromkeys(numbers))}}
+    return _wait(course, frame, step, [waited], timeout)
+
+
 def resumed(course: Course, frame: Frame, kind: str, data: Json) -> bool:
     """What was waited for has happened, or the time is up; true, for the step is over, unless the run ends."""
     wait = frame.wait
@@ -85,15 +120,14 @@ def resumed(course: Course, frame: Frame, kind: str, data: Json) -> bool:
     if until is not None:
         course.changes.drop.append(Drop(DueRecord, (due_key(course.run.id, wait.token),)))
     left = None if until is None else max(0.0, (datetime.fromisoformat(until) - course.view.now).total_seconds())
-    told = {"completed": True, "remaining": left}
-    _assign(course, frame, told if step == Until.name else {**told, "trigger": data})
+    _assign(course, frame, {"completed": True, "remaining": left, **_happened(step, data)})
     course.note(frame.step_path, step, "done", _why(step, data))
     return True
 
 
 def watchers_of(record: WaitRecord, program: Program, kinds: Mapping[str, type[Trigger]]) -> tuple[Watcher, ...]:
     """The triggers that a run waits for. Raises KeyError and FieldError where one cannot be made any more."""
-    plugins = made(record.triggers, {**kinds, Until.name: Until}, None)
+    plugins = made(record.triggers, {**kinds, **_OWN}, None)
     waiting = Waiting(record.run, record.token)
     return tuple(Watcher(program, use, waiting) for use in uses_of(record.triggers, plugins, record.variables))
 
@@ -126,12 +160,20 @@ def _program(course: Course) -> Program:
 
 
 def _timed_out(course: Course, frame: Frame, step: str, continues: bool) -> bool:
-    told: dict[str, Json] = {"completed": False, "remaining": 0.0}
-    _assign(course, frame, told if step == Until.name else {**told, "trigger": None})
+    _assign(course, frame, {"completed": False, "remaining": 0.0, **_happened(step, None)})
     if not continues:
         raise StepFailed(f"{step}: the time is up and continue_on_timeout is false", "aborted")
     course.note(frame.step_path, step, "timed out", "the time is up")
     return True
+
+
+def _happened(step: str, data: Json) -> dict[str, Json]:
+    """What `wait` says of what was waited for, besides whether it came."""
+    if step == Until.name:
+        return {}
+    if step == Reply.name:
+        return {"reply": data["reply"] if data is not None else None}
+    return {"trigger": data}
 
 
 def _assign(course: Course, frame: Frame, told: Json) -> None:
@@ -190,7 +232,7 @@ def _read_by(course: Course, triggers: list[Json]) -> dict[str, Json]:
 
 def _late(course: Course, trigger: Mapping[str, Json]) -> list[Json]:
     """The values of a trigger that it works out when it decides; in the others a template is only text by now."""
-    kind = Until if trigger["trigger"] == Until.name else course.means.triggers[trigger["trigger"]]
+    kind = _OWN.get(trigger["trigger"]) or course.means.triggers[trigger["trigger"]]
     fields = kind.fields()
     inner = inner_of(kind, trigger)
     own = {key: value for key, value in trigger["with"].items() if not inner or key != "of"}
@@ -212,4 +254,6 @@ def _templates(value: Json) -> Iterator[str]:
 def _why(step: str, data: Json) -> str:
     if step == Until.name:
         return "the template is true now"
+    if step == Reply.name:
+        return f"{masked(data['reply']['from'])} has written"
     return f"the trigger {data.get('alias') or data.get('id')} fired"

@@ -206,6 +206,9 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "url_without_scheme": (10,),
     "utf_16": (1,),
     "variables_are_a_list": (9,),
+    "wait_for_reply_to": (7, 8),
+    "wait_for_reply_without_country": (7,),
     "webhook_id_with_blanks": (4,),
+    "whatsapp_message_type_word": (4, 5, 9),
     "zone_and_device": (3, 5),
 }

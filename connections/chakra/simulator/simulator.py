@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connections.chakra.simulator.answers import Answer, Request, as_errors, as_json, as_text, not_found
+from connections.chakra.simulator.contacts import Contacts
 from connections.chakra.simulator.faults import Disturbance, Faults, Malformed, Status
 from connections.chakra.simulator.jobs import Jobs
 from connections.chakra.simulator.limits import Buckets
@@ -40,6 +41,7 @@ class Simulator:
         self.jobs = Jobs(self.clock, seed)
         self.templates = Templates()
         self.messages = Messages(self.clock, seed)
+        self.contacts = Contacts(self.clock.now)
         self.faults = Faults(seed)
         self.statuses = Statuses(self.settings.statuses, seed)
         self.requests: Counter[str] = Counter()
