@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, datetime, time, tzinfo
 from typing import Final, TypeAlias
 
 from engine.field import NUMBER, Kind, choice, many
@@ -161,4 +161,46 @@ TIME_OR_ENTITY: Final[Kind[time | EntityId]] = Kind(
     'a time of day such as "09:30", or an entity that holds a time',
     {"type": "string", IS_ENTITY: True, "help": "write hours and minutes, in quotes"},
     _time_or_entity,
+)
+
+
+def _country(value: Json) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError('expected the code of a country, of two letters, such as "IN"')
+    return value.strip()
+
+
+COUNTRY: Final = Kind(
+    'the code of a country, of two letters, such as "IN"',
+    {"type": "string"},
+    _country,
+    "write its two letters of ISO 3166, in quotes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day as it was given: a date, or a moment, which is a day only where somebody is."""
+
+    given: date | datetime
+
+    def on(self, zone: tzinfo) -> date:
+        """The date in this zone."""
+        if not isinstance(self.given, datetime):
+            return self.given
+        return (self.given.astimezone(zone) if self.given.tzinfo else self.given).date()
+
+
+def _day(value: Json) -> Day:
+    if isinstance(value, date):
+        return Day(value)
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        return Day(date.fromisoformat(text) if len(text) <= len("2026-01-26") else datetime.fromisoformat(text))
+    except ValueError:
+        raise ValueError('expected a date such as "2026-01-26"; the year comes first') from None
+
+
+DAY: Final = Kind(
+    'a date such as "2026-01-26"', {"type": "string"}, _day, "write the year first, then month and day, in quotes"
 )

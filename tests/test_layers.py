@@ -20,12 +20,13 @@ HOUSE = """
 1   source/*
 1   template/*
 1   threshold calendar contact declaration declared/* plugin
-2   registry judge secret settings
+2   holiday registry judge secret settings
 3   rules/selector rules/model rules/schema rules/names rules/known rules/sensors rules/program
 3   rules/normalise rules/blueprint rules/complaints rules/contradictions rules/check rules/circles rules/followers
 3   rules/book
 4   standing scope states entity later missed predicates spans index watches resolved match
-4   conditions/holds conditions/typed conditions/compare conditions/entities conditions/clock conditions
+4   conditions/holds conditions/typed conditions/compare conditions/entities conditions/clock conditions/holiday
+4   conditions
 4   runs/limits runs/called runs/frames runs/course runs/quiet
 4   runs/calls runs/loops runs/waits runs/steps
 4   runs/closing runs/modes runs/caps runs/gate runs/retry runs/advance runs/digest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.testing import World
@@ -96,3 +97,13 @@ async def test_wait_for_reply() -> None:
         await w.webhook("connection/chakra", json=w.simulator.contacts.write("+919876543210", "Yes"))
         await w.advance(4 * 3600)
         assert said(w) == ["The customer says: Yes", "No answer; call Ravi"]
+
+
+async def test_holiday() -> None:
+    async with World(start=datetime(2026, 1, 25, tzinfo=UTC), time_zone="Asia/Kolkata") as w:
+        w.stub("log.write")
+        await w.load({"ours.yaml": shown("remind_on_working_days")})
+        await w.advance(3 * 86_400)
+        runs = [(run.outcome, run.reason) for run in w.runs("remind_on_working_days")]
+        assert [outcome for outcome, _ in runs] == ["failed_conditions", "finished"]
+        assert "it must not hold that 2026-01-26 is a holiday in IN-KA: Republic Day" in runs[0][1]

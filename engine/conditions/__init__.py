@@ -1,6 +1,6 @@
 """Whether a condition holds, and why: each answer is a sentence that the trace, the log and tests share.
 
-Semantics: dsl-home-assistant.md section 4; `compare` is ours.
+Semantics: dsl-home-assistant.md section 4; `compare` and `holiday` are ours.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from engine.conditions.clock import is_time
 from engine.conditions.compare import compare
 from engine.conditions.entities import numeric_state, state
 from engine.conditions.holds import Holds, shown
+from engine.conditions.holiday import is_holiday
 from engine.scope import Scope, TemplateProblem
 from engine.values import Json
 
@@ -105,6 +106,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Json], Scope], Holds]] = {
     "state": state,
     "numeric_state": numeric_state,
     "time": is_time,
+    "holiday": is_holiday,
 }
 
 __all__ = ["Holds", "check", "check_all", "enabled"]

@@ -12,6 +12,7 @@ A program's `body` is plain data, so that it can be kept in the journal and run 
 
 condition   {"condition": "template", "value_template": text} | {"condition": "and" | "or" | "not", "conditions": [...]}
             | {"condition": "compare", "value": …, "above" | "below" | "equals" | "in" | "contains" | "matches": …}
+            | {"condition": "holiday", "country": code, "subdivision", "date"}
             | {"condition": "trigger", "id": [text]}                         each may have "alias" and "enabled"
 step        {"do": "action", "action": name, "data": {…}, "response_variable", "retry": {"attempts", "wait"}, "timeout"}
             | {"do": "delay", "delay": duration} | {"do": "condition", "condition": condition}

@@ -34,7 +34,19 @@ from engine.field import (
     optional,
     required,
 )
-from engine.kinds import BOUND, ENTITIES, IS_ENTITY, STATES, TIME_OF_DAY, TIME_OR_ENTITY, WEEKDAY, truth_as_state
+from engine.holiday import country_fault, subdivision_fault
+from engine.kinds import (
+    BOUND,
+    COUNTRY,
+    DAY,
+    ENTITIES,
+    IS_ENTITY,
+    STATES,
+    TIME_OF_DAY,
+    TIME_OR_ENTITY,
+    WEEKDAY,
+    truth_as_state,
+)
 from engine.registry import Registry
 from engine.rules.selector import SELECTORS
 from engine.settings import MAX_SENDS, MODES
@@ -269,6 +281,20 @@ class TimeCondition(Condition):
         if self.after is None and self.before is None and self.weekday is None:
             return [("", 'none of after, before and weekday is given; add one, such as after: "09:00"')]
         return []
+
+
+class HolidayCondition(Condition):
+    """Holds when a day is a public holiday in a country, or in a part of it; with `not`, when it is none."""
+
+    country = required(COUNTRY, "The country, by its code of two letters")
+    subdivision = optional(TEXT, "A state or region by its code, such as KA, for the holidays of that part as well")
+    date = optional(DAY, "The day, or a template that gives one; without it today, in your time zone")
+
+    def check(self) -> list[tuple[str, str]]:
+        if fault := country_fault(self.country):
+            return [("country", fault)]
+        fault = subdivision_fault(self.country, self.subdivision) if self.subdivision else ""
+        return [("subdivision", fault)] if fault else []
 
 
 class Step(Block):
@@ -507,6 +533,7 @@ CONDITION_KINDS: Mapping[str, type[Condition]] = {
     "state": StateCondition,
     "numeric_state": NumericStateCondition,
     "time": TimeCondition,
+    "holiday": HolidayCondition,
 }
 STEP_KINDS: Mapping[str, type[Step]] = {
     "action": ActionStep,

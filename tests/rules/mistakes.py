@@ -71,6 +71,7 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "get_with_json": (12,),
     "header_name_with_blank": (12,),
     "header_two_kinds": (14,),
+    "holiday_places": (7, 10, 13, 14, 15),
     "host_not_listed": (10, 17),
     "http_instead_of_https": (10,),
     "id_is_a_list": (1,),
