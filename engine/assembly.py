@@ -218,6 +218,8 @@ class Engine:
         self.effects.on_unsure = self.settler.wake.sweep
         self.effects.on_end = self._effect_ended
         self.settler.on_receipts = self.silence.told
+        self.prune.is_outlived = lambda memory: self.matcher.is_outlived(memory, self.intake.view())
+        self.prune.on_forgotten = lambda key: self.matcher.learn((), [key])
         self.scrub.on_mended = self._look_again
         self.intake.on_failure = self.notices.journal_failed
 

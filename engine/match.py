@@ -164,6 +164,14 @@ class Matcher:
         """Of what there is a memory: rule, trigger and subject."""
         return [(*place, subject) for place, subjects in self._subjects.items() for subject in subjects]
 
+    def is_outlived(self, memory: MemoryRecord, view: Snapshot) -> bool:
+        """Whether a memory means nothing any more to the trigger whose it is."""
+        watched = self.watches.watched((memory.rule, memory.trigger))
+        try:
+            return watched is not None and watched.watcher.use.plugin.is_outlived(memory.data, view)
+        except Exception:  # a plugin's mistake: what it remembers stays
+            return False
+
     def learn(self, memories: Iterable[MemoryRecord], forgotten: Iterable[tuple[str, str, str]] = ()) -> None:
         """Takes memories along that were committed by themselves."""
         for key in forgotten:

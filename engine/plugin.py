@@ -363,6 +363,10 @@ class Trigger(Block):
         """What is under way of each subject from the moment when the trigger is loaded; nothing by default."""
         return {}
 
+    def is_outlived(self, memory: Json, view: View) -> bool:
+        """Whether what is remembered of a subject means nothing any more, and may be forgotten; never by default."""
+        return False
+
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
         """What the fact means; `memory` is None for a subject not seen before."""
         raise NotImplementedError

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from engine.records import (
     EventRecord,
     Expect,
     HistoryRecord,
+    MemoryRecord,
     ProblemRecord,
     ProgramRecord,
     RunRecord,
@@ -34,6 +35,9 @@ from engine.states import States
 from engine.wake import Wake
 
 R = TypeVar("R")
+
+Memory = tuple[str, str, str]
+"""Whose memory: rule, trigger, subject."""
 
 PRUNED = "rulewheel.pruned"
 EVERY = timedelta(days=1)
@@ -60,6 +64,8 @@ class Prune:
         self._next = clock.now()
         self._removed: Counter[str] = Counter()
         self.wake: Wake[None] = Wake()
+        self.is_outlived: Callable[[MemoryRecord], bool] = lambda memory: False
+        self.on_forgotten: Callable[[Memory], None] = lambda key: None
 
     async def work(self) -> bool:
         """One part of a round; false when none is due."""
@@ -79,7 +85,14 @@ class Prune:
     async def _round(self) -> AsyncIterator[None]:
         now = self._clock.now()
         self._removed.clear()
-        for part in (self._runs(now), self._problems(now), self._seen(now), self._history(now), self._programs(now)):
+        for part in (
+            self._runs(now),
+            self._problems(now),
+            self._seen(now),
+            self._history(now),
+            self._memories(),
+            self._programs(now),
+        ):
             async for _ in part:
                 yield
         if self._removed:
@@ -126,6 +139,15 @@ class Prune:
         while rows := await self._journal.old_history(now - self._keep.history, ROWS):
             keys = [_key(row) for row in rows]
             await self._remove("history", [Changes(drop=dropped(HistoryRecord, keys))], len(keys))
+            yield
+
+    async def _memories(self) -> AsyncIterator[None]:
+        """What triggers remember and need no more, such as of a contact who has not written for long."""
+        async for memories in self._pages(MemoryRecord, ROWS):
+            for memory in filter(self.is_outlived, memories):
+                if isinstance(await self._journal.commit(_unchanged(memory, "data")), Done):
+                    self._removed["memories"] += 1
+                    self.on_forgotten((memory.rule, memory.trigger, memory.subject))
             yield
 
     async def _programs(self, now: datetime) -> AsyncIterator[None]:

@@ -129,6 +129,9 @@ class Count(Combined):
     def check(self) -> list[tuple[str, str]]:
         return [*super().check(), *_not_zero("within", self.within)]
 
+    def is_outlived(self, memory: Json, view: View) -> bool:
+        return not _recent(memory["events"], view.now - self.within)
+
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
         entry = _entry(fact, view)
         known = _recent(memory["events"] if memory else [], view.now - self.within)
@@ -187,6 +190,10 @@ class InOrder(Combined):
             has = "one trigger is" if len(self.of) == 1 else f"{len(self.of)} triggers are"
             faults.append(("of", f"{has} no order; write from 2 to {_MOST_STEPS} below it"))
         return faults
+
+    def is_outlived(self, memory: Json, view: View) -> bool:
+        since = view.now - self.within
+        return not any(_recent(way[:1], since) for way in memory["ways"].values()) and not _recent(memory["done"], since)
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
         entry, since = _entry(fact, view), view.now - self.within

@@ -21,6 +21,10 @@ EACH_THRICE = (
     "{trigger: count, of: {trigger: event, event_type: failed}, times: 3, within: {minutes: 10}, "
     'per: "{{ trigger.event.data.who }}"}'
 )
+EACH_IN_ORDER = (
+    "{trigger: sequence, of: [{trigger: event, event_type: failed}, {trigger: event, event_type: failed},"
+    ' {trigger: event, event_type: failed}], within: {minutes: 10}, per: "{{ trigger.event.data.who }}"}'
+)
 ORDER = (
     "{trigger: sequence, of: [{trigger: event, event_type: a}, {trigger: event, event_type: b},"
     " {trigger: event, event_type: c}], within: {minutes: 10}}"
@@ -283,6 +287,23 @@ async def test_very_large_events_lose_their_data_but_count() -> None:
             await w.webhook("x", json=letter * 30_000)
         (told,) = heard(w)
         assert [(each.get("json") or "-")[0] for each in told["events"]] == ["-", "b", "c"]
+
+
+@pytest.mark.parametrize("trigger", [EACH_THRICE, EACH_IN_ORDER])
+async def test_what_is_remembered_of_a_key_is_forgotten_within_a_day_once_it_is_too_old(trigger: str) -> None:
+    async with listening(trigger) as w:
+        for who in range(20):
+            await w.fire("failed", {"who": who})
+        assert len(await w.journal.memories()) == 20
+        await w.advance(23.9 * HOUR)
+        await w.fire("failed", {"who": "new"})
+        await w.advance(0.1 * HOUR)
+        assert [memory.subject for memory in await w.journal.memories()] == ["new"]
+        await w.fire("failed", {"who": 1})
+        await w.restart()
+        await w.fire("failed", {"who": 1})
+        await w.fire("failed", {"who": 1})
+        assert len(heard(w)) == 1
 
 
 @pytest.mark.parametrize("seed", range(5))
