@@ -316,7 +316,7 @@ def late(kind: Kind[T]) -> Kind[Late[T]]:
 
 LATE: Final = "late"
 INNER: Final[Kind[list[Json]]] = Kind(
-    "a trigger, or a list of them", {"type": "array", "of": "triggers", LATE: True}, _anything
+    "a trigger, or a list of them", {"type": "array", "of": "triggers", LATE: True, "literally": True}, _anything
 )
 """Triggers inside a trigger: judged, made and watched one by one."""
 

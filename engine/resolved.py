@@ -41,7 +41,7 @@ def fired_place(place: Place) -> Place:
 
 def is_asked(watcher: Watcher) -> bool:
     """Whether the rule does something when that is over for which this trigger fires."""
-    return watcher.waiting is None and not watcher.use.outer and bool(watcher.program.body.get(RESOLVED))
+    return watcher.waiting is None and bool(watcher.program.body.get(RESOLVED))
 
 
 def with_event(memory: Json, event: EventRecord) -> Json:

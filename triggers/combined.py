@@ -193,7 +193,8 @@ class InOrder(Combined):
 
     def is_outlived(self, memory: Json, view: View) -> bool:
         since = view.now - self.within
-        return not any(_recent(way[:1], since) for way in memory["ways"].values()) and not _recent(memory["done"], since)
+        begun = any(_recent(way[:1], since) for way in memory["ways"].values())
+        return not begun and not _recent(memory["done"], since)
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
         entry, since = _entry(fact, view), view.now - self.within

@@ -586,7 +586,7 @@ class _Rule:
     ) -> None:
         """A trigger's own fields, and those inside it; `beside` are the keys that stand in the same mapping."""
         values, below = trigger["with"], (*at, "with")
-        self.told.block(plugin, values, below, beside=beside)
+        is_right = self.told.block(plugin, values, below, beside=beside)
         for key, value in _own(plugin, values).items():
             self.told.templates(value, (*below, key), names.with_names(*plugin.knows))
         for index, each in _elements(inner_of(plugin, trigger)):
@@ -594,7 +594,7 @@ class _Rule:
             kind = self._inner_kind(each, here, lambda kinds: names)
             if kind is not None:
                 self._waited_for(kind, each, here, names, InnerTriggerKeys)
-        if not known_later(values):
+        if is_right and not known_later(values):
             self._made(plugin, values, below)
 
     def _made(self, plugin: type[Trigger], values: dict[str, Json], at: Path) -> None:

@@ -9,6 +9,7 @@ MISTAKES: dict[str, tuple[int, ...]] = {
     "above_is_no_number": (6,),
     "above_larger_than_below": (6,),
     "above_with_unit": (6,),
+    "absence_of_a_secret": (4, 9),
     "absence_of_nothing": (4,),
     "actions_given_twice": (11,),
     "alias_bomb": (5,),

@@ -94,6 +94,26 @@ async def test_absence_begins_anew_when_the_trigger_is_another() -> None:
         assert len(heard(w)) == 1
 
 
+async def test_absence_begins_anew_when_a_trigger_of_the_same_id_is_another() -> None:
+    named = ALIVE.replace("absence,", "absence, id: silent,")
+    async with listening(named) as w:
+        await w.advance(HOUR)
+        await w.load({"a.yaml": rule(named.replace("hours: 2", "minutes: 90"))})
+        await w.advance(1.5 * HOUR)
+        assert [told["for"] for told in heard(w)] == ["1:30:00"]
+
+
+async def test_conditions_of_many_rules_are_asked_of_the_outer_trigger_alone() -> None:
+    condition = "{condition: template, value_template: \"{{ trigger.platform == 'count' }}\"}"
+    rules = [rule(THRICE, f"  conditions: {condition}\n").replace("- id: r", f"- id: r{n}") for n in range(40)]
+    async with World() as w:
+        w.stub("test.heard")
+        await w.load({"a.yaml": "".join(rules)})
+        for _ in range(3):
+            await w.fire("failed")
+        assert len(heard(w)) == 40
+
+
 async def test_absence_of_a_rule_that_is_off_is_not_told_and_begins_anew() -> None:
     async with listening(ALIVE) as w:
         await w.turn_off("r")
@@ -299,6 +319,7 @@ async def test_what_is_remembered_of_a_key_is_forgotten_within_a_day_once_it_is_
         await w.fire("failed", {"who": "new"})
         await w.advance(0.1 * HOUR)
         assert [memory.subject for memory in await w.journal.memories()] == ["new"]
+        assert [subject for _, _, subject in w.engine.matcher.remembered()] == ["new"]
         await w.fire("failed", {"who": 1})
         await w.restart()
         await w.fire("failed", {"who": 1})

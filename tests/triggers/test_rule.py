@@ -119,6 +119,20 @@ async def test_rules_that_follow_each_other_are_stopped() -> None:
         assert "disallowed_recursion_detected" in runs
 
 
+async def test_that_a_run_was_refused_for_going_in_circles_is_told_to_nobody() -> None:
+    ends: list[Json] = []
+    async with World() as w:
+        rules = "".join(
+            f"- id: {one}\n  triggers: {{trigger: rule, rule: any, outcome: finished}}\n  actions: [{{stop: a}}]\n"
+            for one in "xy"
+        )
+        await w.load({"a.yaml": OTHER.replace("§", "actions: [{stop: a}]"), "b.yaml": rules})
+        w.engine.matcher.on_fact = lambda fact: ends.append(fact.data["outcome"]) if fact.kind == "ended" else None
+        await w.fire("go")
+        assert "disallowed_recursion_detected" in [run.outcome for run in w.runs()]
+        assert set(ends) == {"finished"}
+
+
 async def test_several_ends_count() -> None:
     text = (
         "- id: r\n  triggers: {trigger: count, of: {trigger: rule, rule: other, outcome: failed},"
