@@ -282,10 +282,10 @@ class _Play:
         await self._front.inner.commit(changes)
 
     def _worth(self, effects: Sequence[EffectRecord]) -> datetime:
-        """Until when its message is worth sending, where the rule says so."""
+        """Until when its message is worth sending, where the rule says so; counted from the event, not from its run."""
         if not self._wait.worth or not effects:
             return datetime.max.replace(tzinfo=UTC) - LATE
-        return effects[0].created + timedelta(seconds=self._wait.worth)
+        return self._begun + timedelta(seconds=self._wait.worth)
 
     def _sent(self) -> datetime:
         """When its message left, which is all that it waited for."""
