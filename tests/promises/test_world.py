@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.effects import Effects
 from engine.records import Changes, EffectRecord, Update
 from tests.promises.peril import Death
-from tests.promises.programs import story
-from tests.promises.world import Player, enumerate_deaths
+from tests.promises.programs import Story, story
+from tests.promises.world import Comparison, Ending, Player, enumerate_deaths
 
 CONSTRUCTS = """
 mode queued, mode single, mode restart, mode parallel, max, per, valid_for, on_error, finally, resolved, digest
@@ -52,3 +54,24 @@ async def test_an_engine_that_sends_again_what_was_under_way_is_caught(monkeypat
 async def test_an_engine_that_forgets_its_delays_is_caught() -> None:
     verdicts = [await enumerate_deaths(seed, most=10, remembers=False) for seed in range(4)]
     assert any("left open" in fault for verdict in verdicts for fault in verdict.faults)
+
+
+async def test_a_change_of_an_entity_that_was_done_twice_or_not_at_all_is_seen() -> None:
+    told, calm = await with_a_counter()
+    name, state = next((name, state) for name, state in calm.entities.items() if name.startswith("counter."))
+    for struck in (str(int(state) + 1), str(int(state) - 1)):
+        worse = replace(calm, entities={**calm.entities, name: struck})
+        assert list(Comparison(told, calm, worse).faults()) == [f"{name} is {struck}, undisturbed {state}"]
+    assert list(Comparison(told, calm, calm).faults()) == []
+
+
+async def with_a_counter() -> tuple[Story, Ending]:
+    """A story in which a rule counts that runs one event after the other and is let alone by all others."""
+    for seed in range(500):
+        told = story(seed)
+        rules = [rule for rule, body in told.rules.items() if body["mode"] == "queued" and "counter.incr" in str(body)]
+        if rules and not told.raced and not told.chains:
+            calm = await Player(told).play()
+            if any(calm.entities.get(f"counter.{rule}", "0") != "0" for rule in rules) and not calm.left:
+                return told, calm
+    raise AssertionError("no story counts")
