@@ -13,7 +13,7 @@ from tests.promises.figure import Figure, Stopwatch, new_seed
 from tests.promises.waits import Times, killed
 from tests.promises.world import Verdict, enumerate_deaths
 
-SHORT = (15, 14)
+SHORT = (12, 12)
 LONG = (210, None)
 """Programs, and how many of their deaths (None: all)."""
 DISK_SHORT = (3, 4)
