@@ -21,7 +21,7 @@ class OfScripts(Action):
 
 
 class TurnOn(OfScripts):
-    """Starts scripts and goes on at once.
+    """Starts scripts and goes on as soon as they have begun.
 
     To wait for the end of a script, call it by its name: `action: script.greet`.
     """

@@ -56,8 +56,8 @@ from engine.settings import Keep
 from engine.settle import Settler, listing_entity, receipts_webhook
 from engine.silence import Silence
 from engine.standing import Standing
-from engine.states import States, heard
-from engine.values import Fact, SetState, moved
+from engine.states import States, heard_to_stand
+from engine.values import Fact, SetState
 from engine.wake import Wake
 
 Part = Callable[[], Coroutine[Any, Any, bool]]
@@ -291,7 +291,7 @@ class Engine:
         dues = [*await journal.dues("hold/"), *await journal.dues("schedule/")]
         view = self.intake.view()
         changes = adoption(self.matcher, programs, records, known, dues, view, off, unknown)
-        facts = [heard(moved(*each, view.now), view.frozen()) for each in self.standing.switched(off, view.now)]
+        facts = [heard_to_stand(*each, view) for each in self.standing.switched(off, view.now)]
         reactions = self.reactions.joined(facts, changes, view)
         try:
             await journal.commit(changes)

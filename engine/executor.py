@@ -42,8 +42,8 @@ from engine.runs.gate import NO_STOP, SEND_BY, Gate
 from engine.runs.quiet import AGAIN
 from engine.runs.retry import cancelled, requeued
 from engine.standing import Standing
-from engine.states import Heard, Snapshot, heard
-from engine.values import Fact, Json, moved
+from engine.states import Heard, Snapshot, heard, heard_to_stand
+from engine.values import Fact, Json
 from engine.wake import Wake
 from engine.watches import Waiting
 
@@ -551,8 +551,7 @@ class Executor:
             if self._matcher.hears(("state", self._standing.entity_of(run.rule))):
                 moves = self._standing.before_and_after(run)
                 if moves is not None:
-                    fact = moved(*moves, course.view.now, run.depth + 1, run.id)
-                    found.append(heard(fact, course.view.frozen()))
+                    found.append(heard_to_stand(*moves, course.view, run.depth + 1, run.id))
         return found
 
     def _ends(self, course: Course) -> list[Heard]:

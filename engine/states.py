@@ -11,7 +11,7 @@ from engine.clock import Ids
 from engine.declaration import Declaration
 from engine.records import EntityRecord
 from engine.scope import Scope
-from engine.values import Fact, Json, State
+from engine.values import Fact, Json, State, moved
 
 Channel: TypeAlias = tuple[str, str]
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
@@ -151,3 +151,10 @@ class Heard(NamedTuple):
 def heard(fact: Fact, view: Snapshot) -> Heard:
     """A fact on its own channel."""
     return Heard((fact.kind, fact.subject), fact, view)
+
+
+def heard_to_stand(before: State, after: State, view: Snapshot, depth: int = 0, cause: str = "") -> Heard:
+    """That a rule or script stands otherwise than before; whoever hears of it sees it so, though it is not written."""
+    then = view.frozen()
+    then.states.take(EntityRecord(after.entity, after.state, dict(after.attributes), after.changed, after.updated))
+    return heard(moved(before, after, view.now, depth, cause), then)

@@ -18,6 +18,7 @@ from engine.records import Drop, DueRecord, EventRecord, Expect, InboxRecord, Ru
 from engine.resolved import RESOLVED
 from engine.runs import closing
 from engine.runs.called import answer
+from engine.runs.called import begun as has_begun
 from engine.runs.calls import abandon
 from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
 from engine.runs.frames import GATHERING, ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
@@ -147,6 +148,8 @@ def _made(program: Program, event: EventRecord, view: Snapshot, means: Means) ->
     course = Course(program, run, begun(event.data, {}), view, means)
     course.body.call = call
     course.body.late = max(0.0, (view.now - event.at).total_seconds())
+    if call and "begins" in call:
+        course.changes.put.append(has_begun(call, run.id, view.ids.row_id()))
     course.this()
     course.changes.expect.append(Expect(EventRecord, (event.id,), {"state": "new"}))
     course.changes.update.append(Update(EventRecord, (event.id,), {"state": "done"}))

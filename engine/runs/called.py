@@ -26,15 +26,21 @@ def called(
     *,
     skip_conditions: bool = True,
     caller: tuple[str, str] | None = None,
+    waits: bool = True,
     stack: Sequence[str] = (),
     depth: int = 0,
     cause: str = "",
 ) -> EventRecord:
-    """The event of a call: `caller` is the run and token that wait for its end, `stack` who called whom until now."""
+    """The event of a call: `caller` is the run and token that wait for its end, or only for its beginning.
+
+    `stack` says who called whom until now.
+    """
     run, token = caller or ("", "")
     data: dict[str, Json] = {**_BY_NAME, "description": "called by name" if caller else "triggered by hand"}
     data |= {"skip_conditions": skip_conditions, "variables": dict(variables)}
     data["call"] = {"run": run, "token": token, "stack": list(stack)}
+    if caller and not waits:
+        data["call"] = {"run": "", "token": "", "stack": list(stack), "begins": {"run": run, "token": token}}
     return EventRecord(row, program.rule, program.hash, "", "", data, at, "new", depth, cause)
 
 
@@ -58,6 +64,12 @@ def answer(call: Mapping[str, Json], run: RunRecord, response: Json, row: str) -
     told = {"op_id": run.id, "state": state, "reason": run.reason}
     told["answer"] = {} if response is None else response
     return InboxRecord(row, call["run"], call["token"], "outcome", told)
+
+
+def begun(call: Mapping[str, Json], run: str, row: str) -> InboxRecord:
+    """What the caller is told that does not wait for the end of a run: that there is one."""
+    told = {"op_id": run, "state": "accepted", "reason": "it has begun", "answer": {}}
+    return InboxRecord(row, call["begins"]["run"], call["begins"]["token"], "outcome", told)
 
 
 def sees_trigger(program: Mapping[str, Json]) -> bool:

@@ -35,10 +35,7 @@ def call(course: Course, frame: Frame, step: Mapping[str, Json], before: Mapping
     for plan in plans:
         if not isinstance(plan, Request | Call | Switch):
             _change(course, plan)
-    waited = [plan for plan in plans if isinstance(plan, Switch) or (isinstance(plan, Call) and plan.waits)]
-    for plan in plans:
-        if isinstance(plan, Call) and not plan.waits:
-            _call(course, frame, plan, None)
+    waited = [plan for plan in plans if isinstance(plan, Call | Switch)]
     if not requests and not waited:
         course.note(frame.step_path, name, "done", "done")
         return True
@@ -116,8 +113,8 @@ def _planned(course: Course, step: Mapping[str, Json]) -> tuple[str, list[Plan]]
     raise StepFailed(f"there is no action {name}; was a plugin removed?")
 
 
-def _call(course: Course, frame: Frame, plan: Call, token: str | None) -> str:
-    """Begins a run of another rule or script; gives its id. With a token this step waits for its end."""
+def _call(course: Course, frame: Frame, plan: Call, token: str) -> str:
+    """Asks for a run of another rule or script, for whose end, or only for whose beginning, the step waits."""
     program = course.means.program(plan.name)
     if program is None:
         raise StepFailed(f"there is no {'script' if is_script(plan.name) else 'rule'} {plan.name}")
@@ -127,15 +124,16 @@ def _call(course: Course, frame: Frame, plan: Call, token: str | None) -> str:
         course.view.ids.row_id(),
         course.view.now,
         skip_conditions=plan.skip_conditions,
-        caller=(course.run.id, token) if token is not None else None,
-        stack=[*((course.body.call or {}).get("stack", ())), course.run.rule],
+        caller=(course.run.id, token),
+        waits=plan.waits,
+        stack=_stack(course, plan),
         depth=course.run.depth,
         cause=course.run.id,
     )
     if bounds := _bounds(course):
         event = event._replace(data={**event.data, "call": {**event.data["call"], "bounds": bounds}})
     course.changes.put.append(event)
-    course.note(frame.step_path, plan.name, "called", "runs by itself" if token is None else "waits for its end")
+    course.note(frame.step_path, plan.name, "called", "waits for its end" if plan.waits else "runs by itself")
     return event.id
 
 
@@ -147,6 +145,13 @@ def _bounds(course: Course) -> dict[str, Json]:
     if "if_unsure" in course.program:
         found["if_unsure"] = course.program["if_unsure"]
     return found
+
+
+def _stack(course: Course, plan: Call) -> list[str]:
+    """Who called whom until now; what a run starts later, and does not wait for, begins anew (scripts in rounds)."""
+    if not plan.waits and course.run.started < course.view.now:
+        return []
+    return [*((course.body.call or {}).get("stack", ())), course.run.rule]
 
 
 def _switch(course: Course, frame: Frame, plan: Switch, token: str) -> str:
@@ -182,18 +187,20 @@ def _ask(
     before: Mapping[str, Json] | None = None,
     waited: Sequence[Call | Switch] = (),
 ) -> None:
-    """Waits for these requests and for these calls to end; `name` is that of the action, as it was worked out.
+    """Waits for these requests and calls; `name` is that of the action, as it was worked out.
 
     `before` is what came of the attempt before, whose refused requests they repeat.
     """
     until = before.get("until") if before is not None else _until(course, step)
     token = f"{frame.id}.{course.body.fresh()}"
     effects = [_effect(course, token, name, request) for request in requests]
-    runs = [_call(course, frame, each, token) for each in waited if isinstance(each, Call)]
+    calls = [each for each in waited if isinstance(each, Call)]
+    runs = [_call(course, frame, each, token) for each in calls]
     switches = [_switch(course, frame, each, token) for each in waited if isinstance(each, Switch)]
     pending = [*(effect.op_id for effect in effects), *runs, *switches]
     data: dict[str, Json] = {"action": name, "pending": pending, "asked": pending, "order": pending, "answers": {}}
-    data |= {"failed": {}, "attempt": attempt, "until": until, "called": runs}
+    data |= {"failed": {}, "attempt": attempt, "until": until}
+    data["called"] = [run for run, each in zip(runs, calls, strict=True) if each.waits]
     if before is not None and not waited:
         again = dict(zip(before["failed"], pending, strict=True))
         data["order"] = [again.get(op_id, op_id) for op_id in before["order"]]

@@ -388,6 +388,22 @@ async def test_max_is_told_where_the_mode_counts() -> None:
             assert state.attributes.get("max") == told, mode
 
 
+WAITS = """
+- id: waits
+  mode: single
+  triggers: {trigger: template, value_template: "{{ is_state('automation.r', 'off') }}"}
+  actions: {action: test.act}
+"""
+
+
+async def test_a_template_hears_that_a_rule_is_switched_off() -> None:
+    async with World(seed=1) as world:
+        stubs(world)
+        await world.load({"rules.yaml": rule("[]"), "waits.yaml": WAITS})
+        await world.turn_off("r")
+        assert len(world.calls) == 1
+
+
 TOGGLE = """
 - id: toggle
   mode: single

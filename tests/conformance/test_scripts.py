@@ -93,6 +93,42 @@ CALLS = [
         files=SLOW,
     ),
     Case(
+        "who turned a script on may wait for its state to be off",
+        """
+        - {action: script.turn_on, target: {entity_id: script.slow}}
+        - wait_template: '{{ is_state("script.slow", "off") }}'
+        - {action: test.act, data: {v: x}}
+        """,
+        ["slow", "x"],
+        happens=["go", 20],
+        at=[10, 10],
+        files=SLOW,
+    ),
+    Case(
+        "a script that was turned on is on at the next step",
+        """
+        - {action: script.turn_on, target: {entity_id: script.slow}}
+        - {action: test.act, data: {v: '{{ states("script.slow") }}'}}
+        """,
+        ["on"],
+        files=SLOW,
+    ),
+    Case(
+        "a script may go in rounds by turning itself on",
+        "- {action: script.turn_on, target: {entity_id: script.round}}",
+        [1] * 20,
+        happens=["go", 200],
+        files="""
+        scripts:
+          round:
+            mode: restart
+            sequence:
+              - delay: 10
+              - {action: test.act, data: {v: 1}}
+              - {action: script.turn_on, target: {entity_id: script.round}}
+        """,
+    ),
+    Case(
         "turn_on hands variables in",
         """
         - action: script.turn_on
