@@ -300,6 +300,7 @@ class Engine:
             raise
         self._take_over(programs, off, changes)
         self.reactions.written(reactions, changes, view)
+        self.reactions.stood([each.fact.subject for each in facts], view)
         await self.declarations.work_out()
         go_on = programs.keys() - ended
         await self.executor.cancel(lambda rule: rule not in go_on, "the rule was removed or switched off")

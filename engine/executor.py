@@ -541,6 +541,8 @@ class Executor:
         for over in course.left:
             self._matcher.ended(over)
         self._reactions.written(reactions, course.changes, course.view)
+        moved = [run.rule for run in [*course.joined, course.run] if self._standing.moves(run)]
+        self._reactions.stood(map(self._standing.entity_of, moved), course.view)
         if course.waits or course.left:
             self._reactions.on_watches()
 

@@ -105,6 +105,11 @@ class Reactions:
         """It was not written: the triggers remember what is on disk again. Raises JournalError."""
         await self._matcher.recall(reactions, self._journal.get)
 
+    def stood(self, entities: Iterable[str], view: Snapshot) -> None:
+        """These rules and scripts stand otherwise now: what reads them may read others from now on."""
+        if moved := dict.fromkeys((each for each in entities if self._matcher.hears(("state", each))), False):
+            self._ask_again(moved, view)
+
     def _take_states(self, changes: Changes, view: Snapshot) -> None:
         moved: dict[str, bool] = {}
         for record in changes.put:

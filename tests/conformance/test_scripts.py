@@ -105,6 +105,22 @@ CALLS = [
         files=SLOW,
     ),
     Case(
+        "who turned two scripts on may wait for both to be off",
+        """
+        - {action: script.turn_on, target: {entity_id: [script.five, script.seven]}}
+        - wait_template: '{{ is_state("script.five", "off") and is_state("script.seven", "off") }}'
+        - {action: test.act, data: {v: x}}
+        """,
+        ["x"],
+        happens=["go", 20],
+        at=[7],
+        files="""
+        scripts:
+          five: {mode: single, sequence: [{delay: 5}]}
+          seven: {mode: single, sequence: [{delay: 7}]}
+        """,
+    ),
+    Case(
         "a script that was turned on is on at the next step",
         """
         - {action: script.turn_on, target: {entity_id: script.slow}}
