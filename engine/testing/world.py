@@ -242,13 +242,13 @@ class World:
         return [Event(fact.subject, fact.data, fact.at) for fact in self._events if fact.subject == event_type]
 
     def runs(self, rule: str | None = None) -> list[Run]:
-        """The runs of a rule, or of all, oldest first."""
-        found = _read(self.journal.runs(rule=rule, limit=1_000_000))
+        """The runs of a rule, by its id or its name as an entity, or of all; oldest first."""
+        found = _read(self.journal.runs(rule=rule and self._id(rule), limit=1_000_000))
         return [told_run(run, _read(self.journal.steps(run.id))) for run in reversed(found)]
 
     def running(self, rule: str) -> int:
         """How many runs of the rule are open, those that wait for their turn included."""
-        return len(_read(self.journal.open_runs(rule)))
+        return len(_read(self.journal.open_runs(self._id(rule))))
 
     def state(self, entity: str) -> State | None:
         """An entity as it stands, or None."""
@@ -311,8 +311,11 @@ class World:
         if fact.kind == "event" and not any(fact is known for known in self._events[-8:]):
             self._events.append(fact)
 
+    def _id(self, name: str) -> str:
+        return name if name in self.engine.programs else self.engine.standing.rule_of(name) or name
+
     def _program(self, rule: str) -> Program:
-        found = self.engine.programs.get(rule) or self.engine.programs.get(self.engine.standing.rule_of(rule) or "")
+        found = self.engine.programs.get(self._id(rule))
         if found is None:
             what = "script" if is_script(rule) else "rule"
             known = [*self.engine.programs, *self.engine.standing.entities()]

@@ -315,6 +315,15 @@ async def test_there_is_no_network_and_a_script_that_is_not_there_is_told() -> N
             await world.call("script.x")
 
 
+async def test_a_rule_is_named_by_its_id_or_as_an_entity() -> None:
+    async with World() as world:
+        world.stub("crm.tag")
+        await world.load({"rules.yaml": WAIT + "  alias: Later Tag\n"})
+        await world.trigger("automation.later_tag")
+        assert world.running("wait") == world.running("automation.later_tag") == 1
+        assert world.runs("wait") == world.runs("automation.later_tag") == world.runs()
+
+
 COUNTER = "counter: {orders: {step: 2}}\n"
 
 
