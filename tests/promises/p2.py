@@ -21,7 +21,7 @@ DISK_LONG = (60, 12)
 """The same with a state file, of which a death leaves any part of what was not synced."""
 WAITS_SHORT = 8
 """Kills of each kind of wait; the long form has every kill there is."""
-UNDEFENDED = range(1, 6)
+UNDEFENDED = range(6, 14)
 SHOWN = 5
 
 
