@@ -117,7 +117,7 @@ class Course:
 
     def scope(self) -> Scope:
         """What templates see now."""
-        own: dict[str, Json] = {"this": self.this(), "context": {"id": self.run.id}}
+        own: dict[str, Json] = {"this": self.this(), "context": {"id": self.run.id, "parent_id": None, "user_id": None}}
         if sees_trigger(self.program):
             own["trigger"] = self.body.trigger
         return Scope({**own, **self.body.variables, **self._of_sequences()}, self.view, self.warnings)

@@ -19,7 +19,8 @@ _NOTHING = ("unknown", "unavailable")
 _DOMAIN = re.compile(r"(?!_)(?!.*__)[a-z0-9_]+(?<!_)")
 _ENTITY = re.compile(r"(?!_)(?!.*__)[a-z0-9_]+(?<!_)\.(?!_)[a-z0-9_]+(?<!_)")
 TIMES = frozenset({"last_changed", "last_updated", "last_reported"})
-FOLLOWING = frozenset({"domain", "object_id", "name", "state_with_unit", "last_reported"})
+FOLLOWING = frozenset({"domain", "object_id", "name", "state_with_unit", "last_reported", "context"})
+_NOBODY: Mapping[str, Json] = {"id": None, "parent_id": None, "user_id": None}
 
 
 class Standing(Protocol):
@@ -49,6 +50,8 @@ def part_of(entity: Mapping[str, Any], key: str) -> Any:
     if key in TIMES:
         written = entity.get(key, entity.get("last_updated"))
         return moment_in(written) or written
+    if key == "context":
+        return _NOBODY  # who changed an entity is not kept; people ask whether it was a user
     if key == "state_with_unit":
         return in_unit(entity["state"], entity.get("attributes") or {})
     domain, _, object_id = str(entity["entity_id"]).partition(".")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
+from engine.testing import World
 from tests.conformance.course import Case, cases, observed
 
 E = "{trigger: state, entity_id: light.hall"
@@ -1341,3 +1344,302 @@ S = "{trigger: event, event_type: %s%s}"
 )
 async def test_triggers_in_general(case: Case) -> None:
     assert await observed(case) == case.told
+
+
+@cases(
+    Case(
+        "nobody in particular changed it",
+        E + "}",
+        "light.hall = on",
+        [True],
+        "{{ trigger.to_state.context.user_id is none and trigger.to_state.context.parent_id is none }}",
+    ),
+    Case(
+        "the run's context",
+        E + "}",
+        "light.hall = on",
+        [True],
+        "{{ context.user_id is none and context.parent_id is none and context.id is string }}",
+    ),
+    Case(
+        "a condition on what it was where it is new",
+        E + "}",
+        "light.hall = on",
+        ["on"],
+        more="\n  conditions: \"{{ trigger.from_state.state != 'x' }}\"",
+    ),
+    Case(
+        "an event for each change",
+        "{trigger: event, event_type: state_changed, event_data: {entity_id: light.hall}}",
+        "light.hall = on\nlight.other = on",
+        ["on"],
+        "{{ trigger.event.data.new_state.state }}",
+    ),
+    Case("above nought", N + ", above: 0}", "sensor.t = -1\nload\nsensor.t = 1", ["1"]),
+    Case(
+        "a template of an attribute",
+        N + ", attribute: a, value_template: '{{ state.attributes.a * 2 }}', above: 5}",
+        "sensor.t = x {a: 1}\nload\nsensor.t = x {a: 3}",
+        ["x"],
+    ),
+    Case(
+        "the rule itself in its variables",
+        E + "}",
+        "light.hall = on",
+        ["automation.r"],
+        "{{ me }}",
+        "\n  variables: {me: '{{ this.entity_id }}'}",
+    ),
+    Case(
+        "all attributes",
+        E + "}",
+        "light.hall = on {a: 1, b: [2]}",
+        [{"a": 1, "b": [2]}],
+        "{{ trigger.to_state.attributes }}",
+    ),
+    Case(
+        "the attributes one by one",
+        E + "}",
+        "light.hall = on {a: 1, b: 2}",
+        ["a1b2"],
+        "{% for k, v in trigger.to_state.attributes.items() %}{{ k }}{{ v }}{% endfor %}",
+    ),
+    Case(
+        "several entities come and go",
+        "{trigger: state, entity_id: [sensor.a, sensor.b]}",
+        "sensor.a = 1\nsensor.b = 2\nremove sensor.a",
+        ["sensor.a", "sensor.b", "sensor.a"],
+        "{{ trigger.entity_id }}",
+    ),
+    Case(
+        "a hold of days",
+        E + ", to: on, for: {days: 1}}",
+        "light.hall = on\nwait 86400",
+        ["1 day, 0:00:00"],
+        "{{ trigger.for }}",
+    ),
+    Case(
+        "a hold of days in seconds",
+        E + ", to: on, for: {days: 1, hours: 2}}",
+        "light.hall = on\nwait 93600",
+        [93600.0],
+        "{{ trigger.for.total_seconds() }}",
+    ),
+    Case(
+        "a hold of less than a second",
+        E + ", to: on, for: {milliseconds: 500}}",
+        "light.hall = on\nwait 1",
+        [0.5],
+        "{{ trigger.for.total_seconds() }}",
+    ),
+    Case(
+        "the trigger as a whole",
+        "{trigger: event, event_type: a}",
+        "fire a",
+        [True],
+        "{{ trigger is mapping and 'event' in trigger }}",
+    ),
+    Case(
+        "a timer's event",
+        "{trigger: event, event_type: timer.finished, event_data: {entity_id: timer.t}}",
+        "fire timer.finished {entity_id: timer.t}",
+        ["timer.t"],
+        "{{ trigger.event.data.entity_id }}",
+    ),
+    Case(
+        "how long ago an event was",
+        "{trigger: event, event_type: a}",
+        "fire a\nwait 5",
+        [0.0],
+        "{{ (now() - trigger.event.time_fired).total_seconds() }}",
+    ),
+    Case(
+        "a default for what another trigger tells",
+        "[{trigger: event, event_type: a}, {trigger: state, entity_id: sensor.a}]",
+        "fire a",
+        ["none"],
+        "{{ trigger.to_state.state | default('none') }}",
+    ),
+    Case(
+        "whether it is told at all",
+        "[{trigger: event, event_type: a}, {trigger: state, entity_id: sensor.a}]",
+        "fire a\nsensor.a = 1",
+        [False, True],
+        "{{ trigger.to_state is defined }}",
+    ),
+    Case(
+        "what only one of the triggers tells",
+        "[{trigger: event, event_type: a}, {trigger: state, entity_id: sensor.a}]",
+        "fire a\nsensor.a = 1",
+        ["e", "1"],
+        "{% if trigger.platform == 'event' %}e{% else %}{{ trigger.to_state.state }}{% endif %}",
+    ),
+    Case(
+        "what it was, if it was there",
+        E + "}",
+        "light.hall = on",
+        ["x"],
+        "{{ trigger.from_state.state if trigger.from_state else 'x' }}",
+    ),
+    Case(
+        "what it was, guarded",
+        E + "}",
+        "light.hall = on",
+        [False],
+        "{{ trigger.from_state is not none and trigger.from_state.state == 'a' }}",
+    ),
+    Case(
+        "when it changed, as text",
+        E + "}",
+        "light.hall = on",
+        ["2026-03-02 09:00:00+00:00"],
+        "{{ trigger.to_state.last_changed }}",
+    ),
+    Case(
+        "when it changed, in local time",
+        E + "}",
+        "light.hall = on",
+        ["14:30"],
+        "{{ as_local(trigger.to_state.last_changed).strftime('%H:%M') }}",
+        zone="Asia/Kolkata",
+    ),
+    Case(
+        "when it changed, in seconds",
+        E + "}",
+        "light.hall = on",
+        [1772442000.0],
+        "{{ as_timestamp(trigger.to_state.last_changed) }}",
+    ),
+    Case(
+        "how the entity stands",
+        E + "}",
+        "light.hall = on {friendly_name: H}",
+        ["on H"],
+        "{{ states(trigger.entity_id) }} {{ state_attr(trigger.entity_id, 'friendly_name') }}",
+    ),
+)
+async def test_what_templates_make_of_a_trigger(case: Case) -> None:
+    assert await observed(case) == case.told
+
+
+def with_triggers(triggers: str, more: str = "") -> str:
+    return f"- id: r{more}\n  triggers: {triggers}\n  actions: [{{delay: 1}}]\n"
+
+
+@pytest.mark.parametrize(
+    "triggers",
+    [
+        "{trigger: state}",
+        "{trigger: state, entity_id: a.b, from: x, not_from: y}",
+        "{trigger: state, entity_id: a.b, to: x, not_to: y}",
+        "{trigger: state, entity_id: a.b, to: true}",
+        "{trigger: state, entity_id: a.b, from: false}",
+        "{trigger: state, entity_id: a.b, to: x, for: -5}",
+        "{trigger: state, entity_id: a.b, to: x, for: {minuts: 5}}",
+        "{trigger: state, entity_id: a.b, to: x, for: soon}",
+        "{trigger: state, entity_id: nonsense}",
+        "{trigger: state, entity_id: a.b, until: x}",
+        "{trigger: numeric_state, entity_id: a.b}",
+        "{trigger: numeric_state, entity_id: a.b, above: warm}",
+        "{trigger: numeric_state, entity_id: a.b, above: 10, below: 5}",
+        "{trigger: template}",
+        "{trigger: template, value_template: '{{ 1 + }}'}",
+        "{trigger: template, value_template: '{% if %}'}",
+        "{trigger: time}",
+        "{trigger: time, at: '25:00'}",
+        "{trigger: time, at: '09:61'}",
+        "{trigger: time, at: 5}",
+        "{trigger: time, at: '09:00', weekday: monday-ish}",
+        "{trigger: time_pattern}",
+        "{trigger: time_pattern, minutes: '*/5'}",
+        "{trigger: time_pattern, minutes: '/0'}",
+        "{trigger: time_pattern, hours: '/24'}",
+        "{trigger: time_pattern, hours: 24}",
+        "{trigger: time_pattern, minutes: 60}",
+        "{trigger: time_pattern, seconds: -1}",
+        "{trigger: time_pattern, minutes: [1, 2]}",
+        "{trigger: event}",
+        "{trigger: event, event_type: a, event_data: text}",
+        "{trigger: event, event_type: \"{{ states('a.b') }}\"}",
+        "{trigger: event, event_type: a, enabled: '{{ now() }}'}",
+        "{trigger: homeassistant, event: stopped}",
+        "{trigger: webhook}",
+        "{trigger: webhook, webhook_id: a, allowed_methods: [DELETE]}",
+        "{trigger: nonsense}",
+        "{platform: state, trigger: state, entity_id: a.b, extra: 1}",
+        "{entity_id: a.b}",
+        "text",
+    ],
+)
+async def test_a_trigger_that_cannot_be_is_a_problem_and_its_rule_is_not_there(triggers: str) -> None:
+    async with World() as w:
+        await w.load({"rules.yaml": with_triggers(triggers) + with_triggers("[]").replace("id: r", "id: other")})
+        assert [rule for rule in ("r", "other") if rule in w.engine.programs] == ["other"]
+        assert w.problems
+
+
+async def test_a_webhook_tells_what_came_with_it() -> None:
+    async with World() as w:
+        w.stub("test.act")
+        told = "[trigger.platform, trigger.webhook_id, trigger.json.a, trigger.query | length]"
+        rule = "- id: r\n  triggers: {trigger: webhook, webhook_id: shop}\n  actions: [{action: test.act, "
+        await w.load({"rules.yaml": rule + f'data: {{told: "{{{{ {told} }}}}"}}}}]\n'})
+        answer = await w.webhook("shop", json={"a": 5})
+        assert (answer.status, answer.text) == (200, "")
+        assert [call.data["told"] for call in w.calls] == [["webhook", "shop", 5, 0]]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "method", "runs"),
+    [
+        ("", "POST", 1),
+        ("", "PUT", 1),
+        ("", "GET", 0),
+        (", allowed_methods: [GET]", "GET", 1),
+        (", allowed_methods: PUT", "POST", 0),
+    ],
+)
+async def test_a_webhook_takes_post_and_put_unless_told_otherwise(allowed: str, method: str, runs: int) -> None:
+    async with World() as w:
+        await w.load({"rules.yaml": with_triggers(f"{{trigger: webhook, webhook_id: shop{allowed}}}")})
+        await w.webhook("shop", json={}, method=method)
+        assert len(w.runs("r")) == runs
+
+
+async def test_several_rules_may_share_a_webhook() -> None:
+    async with World() as w:
+        one = with_triggers("{trigger: webhook, webhook_id: shop, local_only: false}")
+        await w.load({"rules.yaml": one + one.replace("id: r", "id: s")})
+        await w.webhook("shop", json={})
+        assert (len(w.runs("r")), len(w.runs("s"))) == (1, 1)
+
+
+async def test_the_fields_of_a_form_are_data() -> None:
+    async with World() as w:
+        w.stub("test.act")
+        rule = "- id: r\n  triggers: {trigger: webhook, webhook_id: shop}\n  actions: [{action: test.act, data: "
+        await w.load({"rules.yaml": rule + '{told: "{{ trigger.data.name }} {{ trigger.data.n }}"}}]\n'})
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        await w.webhook("shop", text="name=A+B&n=5", headers=form)
+        assert [call.data["told"] for call in w.calls] == ["A B 5"]
+
+
+async def test_a_note_that_is_made_changed_and_taken_away_is_told() -> None:
+    data = "{notification_id: n, title: T, message: '{{ trigger.event.data.m }}'}"
+    create = f"{{action: persistent_notification.create, data: {data}}}"
+    rules = f"""
+- {{id: make, triggers: {{trigger: event, event_type: make}}, actions: [{create}]}}
+- {{id: drop, triggers: {{trigger: event, event_type: drop}}, actions: [
+    {{action: persistent_notification.dismiss, data: {{notification_id: n}}}}]}}
+- {{id: r, triggers: {{trigger: persistent_notification, update_type: [added, updated, removed], notification_id: n}},
+    actions: [
+    {{action: test.act, data: {{told: "{{{{ trigger.update_type }}}} {{{{ trigger.notification.message }}}}"}}}}]}}
+"""
+    async with World() as w:
+        w.stub("test.act")
+        await w.load({"rules.yaml": rules})
+        assert not w.problems, [problem.text for problem in w.problems]
+        await w.fire("make", {"m": "one"})
+        await w.fire("make", {"m": "two"})
+        await w.fire("drop")
+        assert [call.data["told"] for call in w.calls] == ["added one", "updated two", "removed two"]
