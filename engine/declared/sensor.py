@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from engine.declaration import UNKNOWN, WORDS, Declaration, Loading, literal, stood_as, with_state
 from engine.field import DURATION, MAPPING, TEXT, Block, Kind, default, optional, required
+from engine.template import is_template
 from engine.values import Json, Later, SetState, State
 
 LEAST_PACE = timedelta(seconds=1)
@@ -31,6 +32,7 @@ class Sensor(Declaration):
     value = optional(TEXT, "A template: what the sensor says, of the `response` of the poll")
     attributes_ = default(MAPPING, {}, "More values by name, each a template", key="attributes")
     availability = optional(TEXT, "A template: whether there is anything to say")
+    icon = optional(TEXT, "A picture for it, as in Home Assistant, or a template that gives one")
     unit_of_measurement = optional(WORDS, "What is measured")
     device_class = optional(WORDS, "What kind of value it is, as in Home Assistant")
     state_class = optional(WORDS, "How it may be summed up, as in Home Assistant")
@@ -52,13 +54,18 @@ class Sensor(Declaration):
             "unit_of_measurement": self.unit_of_measurement,
             "device_class": self.device_class,
             "state_class": self.state_class,
-            "icon": self.icon,
+            "icon": None if "icon" in self.worked_out() else self.icon,
             "friendly_name": self.name,
         }
         return {name: value for name, value in shown.items() if value is not None}
 
+    def worked_out(self) -> dict[str, Json]:
+        """The templates of its attributes, by name."""
+        icon = self.icon if self.icon is not None and is_template(self.icon) else None
+        return {**self.attributes_, **({"icon": icon} if icon is not None else {})}
+
     def loaded(self, entity: str, before: State | None, at: Loading) -> list[SetState | Later]:
         """What it said last; its template or its poll has the next word."""
         own = before.attributes if before is not None and self.poll is not None else {}
-        kept = {name: own[name] for name in self.attributes_ if name in own}
+        kept = {name: own[name] for name in self.worked_out() if name in own}
         return [with_state(entity, stood_as(before) or UNKNOWN, self.attributes(), kept)]

@@ -754,11 +754,11 @@ class _Entity(_Rule):
 
     def _sensor(self, body: dict[str, Json], right: bool) -> None:
         names = Names()
-        names.roots -= {"trigger", "this", "context"}
+        names.roots -= {"trigger", "context"}
         for key in ("state", "availability", "poll"):
             self.told.templates(body.get(key), (key,), names)
         with_answer = names.with_names("response") if "poll" in body else names
-        for key in ("value", "attributes"):
+        for key in ("value", "attributes", "icon"):
             self.told.templates(body.get(key), (key,), with_answer)
         if isinstance(body.get("poll"), dict) and self.told.block(Question, body["poll"], ("poll",)):
             before = len(self.told.problems)

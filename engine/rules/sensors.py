@@ -62,7 +62,7 @@ class Sensed(Trigger):
         """The attributes that have templates, null where one fails, and why the sensor says what it says."""
         found: dict[str, Json] = {}
         reason = "as its template says"
-        for name, value in self.sensor.attributes_.items():
+        for name, value in self.sensor.worked_out().items():
             try:
                 found[name] = view.render(value, told)
             except TemplateProblem as problem:
@@ -86,7 +86,7 @@ class TemplateSensor(Sensed):
         return str(self.sensor.state)
 
     def watches(self, view: View) -> list[Watch]:
-        given = [self.template, self.sensor.availability, *self.sensor.attributes_.values()]
+        given = [self.template, self.sensor.availability, *self.sensor.worked_out().values()]
         return [Reads(template) for template in given if isinstance(template, str)]
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:

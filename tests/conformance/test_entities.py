@@ -728,3 +728,154 @@ S = "sensor.my_sensor"
 )
 async def test_template_sensor(story: Story) -> None:
     assert await seen(story) == story.seen
+
+
+@stories(
+    Story(
+        "a rule that resets a counter at two",
+        "counter: {c: }\nautomation: [{id: x, mode: single, triggers: {trigger: state, "
+        "entity_id: counter.c, to: '2'}, actions: [{action: counter.reset, "
+        "target: {entity_id: counter.c}}]}]",
+        "do counter.increment {entity_id: counter.c}\ndo counter.increment {entity_id: counter.c}\nsee counter.c",
+        ["0"],
+    ),
+    Story(
+        "declarations as Home Assistant's users write them",
+        "input_boolean:\n  a:\n    name: A\n  b: null\ninput_number:\n  n:\n    name: N\n    min: 0\n"
+        "    max: 10\n    step: 0.1",
+        "see input_boolean.b\nsee input_number.n step",
+        ["off", 0.1],
+    ),
+    Story(
+        "a list of counters",
+        "counter: {c: , d: }",
+        "do counter.increment {entity_id: [counter.c, counter.d]}\nsee counter.d",
+        ["1"],
+    ),
+    Story(
+        "the entity by a template",
+        "counter: {c: }",
+        "do counter.increment {entity_id: \"{{ 'counter.' ~ 'c' }}\"}\nsee counter.c",
+        ["1"],
+    ),
+    Story(
+        "entities by a template",
+        "counter: {c: , d: }",
+        "do counter.increment {entity_id: \"{{ ['counter.c', 'counter.d'] }}\"}\nsee counter.d",
+        ["1"],
+    ),
+    Story(
+        "the timestamp of a date",
+        "input_datetime: {d: {has_date: true, initial: '2026-03-05'}}",
+        "see input_datetime.d timestamp",
+        [1772668800.0],
+    ),
+    Story(
+        "a time by a template",
+        "input_datetime: {d: {has_time: true}}",
+        'do input_datetime.set_datetime {entity_id: input_datetime.d, time: "{{ now().time() }}"}\n'
+        "see input_datetime.d",
+        ["09:00:00"],
+    ),
+    Story(
+        "a fraction of a second is cut",
+        "input_datetime: {d: {has_time: true}}",
+        "do input_datetime.set_datetime {entity_id: input_datetime.d, "
+        'time: "{{ (now() + timedelta(minutes=1, milliseconds=5)).time() }}"}\nsee input_datetime.d',
+        ["09:01:00"],
+    ),
+    Story(
+        "a date by a template",
+        "input_datetime: {d: {has_date: true}}",
+        'do input_datetime.set_datetime {entity_id: input_datetime.d, date: "{{ now().date() }}"}\n'
+        "see input_datetime.d",
+        ["2026-03-02"],
+    ),
+    Story(
+        "both by now",
+        "input_datetime: {d: {has_date: true, has_time: true}}",
+        'do input_datetime.set_datetime {entity_id: input_datetime.d, datetime: "{{ now() }}"}\nsee input_datetime.d',
+        ["2026-03-02 09:00:00"],
+    ),
+    Story(
+        "both by a template of seconds",
+        "input_datetime: {d: {has_date: true, has_time: true}}",
+        "do input_datetime.set_datetime {entity_id: input_datetime.d, "
+        'timestamp: "{{ now().timestamp() + 60 }}"}\nsee input_datetime.d',
+        ["2026-03-02 09:01:00"],
+    ),
+    Story(
+        "of both parts only what it holds",
+        "input_datetime: {d: {has_time: true}}",
+        "do input_datetime.set_datetime {entity_id: input_datetime.d, date: '2026-01-01', time: '10:00'}\n"
+        "see input_datetime.d\noutcome",
+        ["10:00:00", "finished"],
+    ),
+    Story(
+        "a sensor's icon by a template",
+        "template: [{sensor: [{name: X, icon: \"{{ 'mdi:' ~ 'x' }}\", state: '{{ 1 }}'}]}]",
+        "see sensor.x icon",
+        ["mdi:x"],
+    ),
+    Story(
+        "a rule on the end of a timer",
+        "timer: {t: {duration: 5}}\nautomation: [{id: x, triggers: {trigger: event, "
+        "event_type: timer.finished}, actions: [{action: counter.increment, "
+        "target: {entity_id: counter.c}}]}]\ncounter: {c: }",
+        "do timer.start {entity_id: timer.t}\nwait 5\nsee counter.c",
+        ["1"],
+    ),
+    Story(
+        "a rule on the state of a timer",
+        "timer: {t: {duration: 5}}\nautomation: [{id: x, triggers: {trigger: state, entity_id: timer.t, "
+        "from: active, to: idle}, actions: [{action: counter.increment, "
+        "target: {entity_id: counter.c}}]}]\ncounter: {c: }",
+        "do timer.start {entity_id: timer.t}\nwait 5\nsee counter.c",
+        ["1"],
+    ),
+    Story(
+        "a timer made longer by text",
+        "timer: {t: {duration: 60}}",
+        "do timer.start {entity_id: timer.t}\nwait 30\n"
+        "do timer.change {entity_id: timer.t, duration: '00:00:10'}\nsee timer.t remaining\nwait 39\n"
+        "see timer.t\nwait 1\nsee timer.t",
+        ["0:00:40", "active", "idle"],
+    ),
+    Story(
+        "nought is no duration of one's own",
+        "timer: {t: {duration: 60}}",
+        "do timer.start {entity_id: timer.t, duration: 0}\nsee timer.t remaining",
+        ["0:01:00"],
+    ),
+    Story("a timer of a day", "timer: {t: {duration: '24:00:00'}}", "see timer.t duration", ["24:00:00"]),
+    Story("a smallest value below nought", "input_number: {n: {min: -10, max: 10}}", "see input_number.n", ["-10.0"]),
+)
+async def test_together(story: Story) -> None:
+    assert await seen(story) == story.seen
+
+
+@pytest.mark.parametrize(
+    "declares",
+    [
+        "counter: {c: {initial: -1}}",
+        "counter: {c: {step: -1}}",
+        "counter: {c: {minimum: 5, maximum: 1}}",
+        "counter: {'A b': {}}",
+        "counter: {c: {nonsense: 1}}",
+        "input_boolean: {b: {initial: maybe}}",
+        "input_number: {n: {min: 5, max: 1}}",
+        "input_number: {n: {min: 5}}",
+        "input_number: {n: {min: 1, max: 5, initial: 9}}",
+        "input_text: {t: {min: 5, max: 1}}",
+        "input_text: {t: {min: 5, initial: a}}",
+        "input_text: {t: {max: 300}}",
+        "input_datetime: {d: {}}",
+        "input_datetime: {d: {has_time: true, initial: x}}",
+        "timer: {t: {duration: x}}",
+        "timer: {t: {duration: -5}}",
+    ],
+)
+async def test_a_declaration_that_cannot_be_is_a_problem(declares: str) -> None:
+    async with World() as w:
+        await w.load({"a.yaml": f"{declares}\n"})
+        assert w.problems
