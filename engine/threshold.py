@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
 from typing import Literal
 
 from engine.values import Json, State
@@ -92,7 +92,10 @@ class Bounds:
         return Threshold(self.above, self.below).fault()
 
     def now(self, state: Callable[[str], State | None]) -> Threshold:
-        """The threshold by what the entities hold. Raises ValueError, in words, when one holds no number."""
+        """The threshold by what the entities hold; while one holds nothing, every number is outside.
+
+        Raises ValueError, in words, when there is no such entity, or it holds other text.
+        """
         return Threshold(_held(self.above, state), _held(self.below, state))
 
 
@@ -103,9 +106,7 @@ def _held(bound: float | str | None, state: Callable[[str], State | None]) -> fl
     if found is None:
         raise ValueError(f"there is no entity {bound} to compare with")
     value = measured(found.state, bound)
-    if value is None:
-        raise ValueError(f"{bound} is {found.state}, so there is nothing to compare with")
-    return value
+    return _NOWHERE if value is None else value
 
 
 def measured(value: Json, name: str) -> float | None:
@@ -122,6 +123,7 @@ def measured(value: Json, name: str) -> float | None:
     return found
 
 
+_NOWHERE = float("nan")
 _NO_VALUE = (None, "unknown", "unavailable")
 _MOVEMENTS: dict[tuple[bool, bool], Movement] = {
     (False, True): "entered",
@@ -133,4 +135,6 @@ _MOVEMENTS: dict[tuple[bool, bool], Movement] = {
 
 def shown(number: float) -> str:
     """A number as people write it: 25, not 25.0."""
+    if isnan(number):
+        return "a bound that holds no number now"
     return str(int(number)) if float(number).is_integer() else str(number)

@@ -324,3 +324,31 @@ async def test_trigger(case: Case) -> None:
 )
 async def test_conditions_of_a_rule(case: Case) -> None:
     assert await observed(case) == case.told
+
+
+@cases(
+    holds(
+        "groups in groups",
+        "[{condition: and, conditions: ['{{ true }}', {condition: or, conditions: ['{{ false }}', "
+        "{condition: not, conditions: ['{{ false }}']}]}]}]",
+    ),
+    holds(
+        "for in text", "[{condition: state, entity_id: sensor.a, state: x, for: '00:00:05'}]", "sensor.a = x\nwait 6"
+    ),
+    holds(
+        "an attribute of text on",
+        "[{condition: state, entity_id: sensor.a, attribute: n, state: on}]",
+        'sensor.a = x {n: "on"}',
+    ),
+    fails(
+        "null is not the text of it",
+        "[{condition: state, entity_id: sensor.a, attribute: n, state: 'None'}]",
+        "sensor.a = x {n: null}",
+    ),
+    holds("a second of the day", "[{condition: time, after: '09:00:00', before: '09:00:01'}]"),
+    holds("from a time to the same is the whole day", "[{condition: time, after: '10:00', before: '10:00'}]"),
+    fails("a bound that is unavailable", number("above: sensor.b"), "sensor.b = unavailable\nsensor.a = 6"),
+    holds("which is no error", "[{not: " + number("above: sensor.b") + "}]", "sensor.b = unavailable\nsensor.a = 6"),
+)
+async def test_the_rest(case: Case) -> None:
+    assert await observed(case) == case.told

@@ -520,3 +520,15 @@ async def test_lists(case: Case) -> None:
 )
 async def test_together(case: Case) -> None:
     assert await observed(case) == case.told
+
+
+@cases(
+    gives("{{ trigger.id }}{{ trigger.idx }}", "00"),
+    gives("{{ trigger.event.data }}", {}),
+    gives("{{ trigger.event.data.get('n', 4) }}", 4),
+    gives("{{ trigger.event.data.n | default(4) }}", 4),
+    gives("{{ 'n' in trigger.event.data }}", False),
+    gives("{{ {'n': trigger.event.event_type, 'l': [1]} }}", {"n": "go", "l": [1]}),
+)
+async def test_what_an_event_carries(case: Case) -> None:
+    assert await observed(case) == case.told

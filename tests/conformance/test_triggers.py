@@ -1643,3 +1643,127 @@ async def test_a_note_that_is_made_changed_and_taken_away_is_told() -> None:
         await w.fire("make", {"m": "two"})
         await w.fire("drop")
         assert [call.data["told"] for call in w.calls] == ["added one", "updated two", "removed two"]
+
+
+@cases(
+    Case(
+        "for by a trigger variable",
+        E + ", to: on, for: {seconds: '{{ secs }}'}}",
+        "light.hall = on\nwait 4\nwait 1",
+        ["on"],
+        more="\n  trigger_variables: {secs: 5}",
+    ),
+    Case(
+        "value template by a trigger variable",
+        "{trigger: numeric_state, entity_id: sensor.t, value_template: '{{ state.state | float * f }}', above: 10}",
+        "sensor.t = 1\nload\nsensor.t = 6",
+        ["6"],
+        more="\n  trigger_variables: {f: 2}",
+    ),
+    Case("a number to match is the text of it", E + ", to: 5}", "light.hall = 5", ["5"]),
+    Case(
+        "templates inside the lists of variables",
+        V + "}",
+        "fire ping {n: 2}",
+        [[2, {"a": 3}]],
+        "{{ l }}",
+        "\n  variables: {l: ['{{ trigger.event.data.n }}', {a: '{{ 1 + 2 }}'}]}",
+    ),
+    Case(
+        "a restart does not arm anew",
+        "{trigger: numeric_state, entity_id: sensor.t, above: 10}",
+        "sensor.t = 9\nload\nsensor.t = 11\nrestart\nsensor.t = 12\nsensor.t = 9\nsensor.t = 13",
+        ["11", "13"],
+    ),
+    Case(
+        "a change after a restart",
+        E + ", from: off, to: on}",
+        "light.hall = off\nload\nrestart\nlight.hall = on",
+        ["on"],
+    ),
+    Case(
+        "a template after a restart",
+        "{trigger: template, value_template: \"{{ is_state('light.hall', 'on') }}\"}",
+        "light.hall = on\nload\nrestart\nlight.hall = off\nlight.hall = on",
+        ["on"],
+    ),
+    Case(
+        "what it became while it was off is the beginning",
+        "{trigger: numeric_state, entity_id: sensor.t, above: 10}",
+        "sensor.t = 9\nload\noff\nsensor.t = 11\non\nsensor.t = 12",
+        [],
+    ),
+    Case(
+        "a template that became true while it was off",
+        "{trigger: template, value_template: \"{{ is_state('light.hall', 'on') }}\"}",
+        "light.hall = off\nload\noff\nlight.hall = on\non\nlight.hall = on {a: 1}",
+        [],
+    ),
+    Case(
+        "a time that passed while it was off", "{trigger: time, at: '09:30'}", "off\nwait 3600\non\nwait 3600", [], "x"
+    ),
+    Case(
+        "a pattern goes on after it was off",
+        "{trigger: time_pattern, minutes: '/30'}",
+        "off\nwait 3600\non\nwait 1800",
+        ["10:30"],
+        "{{ now().strftime('%H:%M') }}",
+    ),
+    Case("a template of several lines", V + "}", "fire ping", [3], "{% set a = 1 %}\n{% set b = 2 %}\n{{ a + b }}"),
+    Case(
+        "a text of several lines",
+        V + "}",
+        "fire ping {n: 7}",
+        ["n is 7"],
+        "{% if trigger.event.data.n > 5 %}\n  n is {{ trigger.event.data.n }}\n{% endif %}",
+    ),
+    Case(
+        "an attribute of null is one that is not there",
+        E + ", attribute: b}",
+        "light.hall = on\nload\nlight.hall = on {b: null}",
+        [],
+    ),
+    Case(
+        "an attribute that is a list",
+        E + ", attribute: l}",
+        "light.hall = on {l: [1]}\nload\nlight.hall = on {l: [1]}\nlight.hall = on {l: [1, 2]}",
+        [[1, 2]],
+        "{{ trigger.to_state.attributes.l }}",
+    ),
+    Case(
+        "an attribute that is a mapping",
+        E + ", attribute: l}",
+        "light.hall = on {l: {a: 1}}\nload\nlight.hall = on {l: {a: 2}}",
+        [2],
+        "{{ trigger.to_state.attributes.l.a }}",
+    ),
+    Case("true is not 1", E + ", attribute: l, to: 1}", "light.hall = on {l: true}", []),
+    Case(
+        "a removal ends the hold, the return begins one",
+        E + ", to: on, for: 10}",
+        "light.hall = on\nwait 5\nremove light.hall\nlight.hall = on\nwait 5\nwait 5",
+        ["09:00:15"],
+        "{{ now().strftime('%H:%M:%S') }}",
+    ),
+    Case(
+        "attributes alone begin a hold of a bare trigger",
+        E + ", for: 10}",
+        "light.hall = on\nload\nlight.hall = on {b: 1}\nwait 10",
+        ["09:00:10"],
+        "{{ now().strftime('%H:%M:%S') }}",
+    ),
+    Case(
+        "while a bound is unavailable the number is outside",
+        "{trigger: numeric_state, entity_id: sensor.t, above: sensor.b}",
+        "sensor.b = unavailable\nsensor.t = 9\nload\nsensor.t = 11\nsensor.b = 10\nsensor.t = 12",
+        ["12"],
+    ),
+    Case(
+        "unavailable has no attributes, so it arms",
+        "{trigger: numeric_state, entity_id: sensor.t, attribute: a, above: 10}",
+        "sensor.t = x {a: 11}\nload\nsensor.t = unavailable\nsensor.t = x {a: 12}",
+        ["x"],
+    ),
+)
+async def test_the_rest(case: Case) -> None:
+    assert await observed(case) == case.told

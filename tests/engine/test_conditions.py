@@ -344,7 +344,6 @@ async def test_a_numeric_state_condition_has_exclusive_bounds(more: str, value: 
         (", above: 1", {E: "many"}, 'sensor.e: the state is "many", which is no number'),
         (", above: 1", {}, "there is no entity sensor.e"),
         (", above: sensor.limit", {E: "5"}, "sensor.e: there is no entity sensor.limit to compare with"),
-        (", above: sensor.f", {E: "5", F: "unknown"}, "sensor.e: sensor.f is unknown, so there is nothing"),
     ],
 )
 async def test_what_is_no_number_is_an_error(more: str, states: dict[str, str], reason: str) -> None:

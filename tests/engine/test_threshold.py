@@ -94,13 +94,18 @@ def test_bounds_that_entities_hold_are_those_of_now() -> None:
     ("states", "sentence"),
     [
         ({}, "there is no entity sensor.x to compare with"),
-        ({"sensor__x": "unknown"}, "sensor.x is unknown, so there is nothing to compare with"),
         ({"sensor__x": "high"}, 'sensor.x is "high", which is no number'),
     ],
 )
 def test_a_bound_without_a_number_is_told_in_words(states: dict[str, str], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Bounds(above="sensor.x").now(holding(**states))
+
+
+def test_while_a_bound_holds_nothing_every_number_is_outside() -> None:
+    threshold = Bounds(above="sensor.x").now(holding(sensor__x="unknown"))
+    assert not threshold.holds(1000)
+    assert str(threshold) == "above a bound that holds no number now"
 
 
 @pytest.mark.parametrize(("value", "number"), [("5", 5), (" 5.5 ", 5.5), (3, 3), ("unknown", None), (None, None)])
