@@ -285,6 +285,7 @@ class Action(Block):
     examples: ClassVar[tuple[Example, ...]] = ()
     responds: ClassVar[bool] = False
     valid_for: ClassVar[timedelta | None] = None
+    lenient: ClassVar[bool] = False  # True: an undefined name is empty text, though it changes the outside world
 
     def plan(self, view: View) -> list[Plan]:
         """The requests and changes that this action asks for, without doing any of them."""

@@ -16,7 +16,6 @@ from engine.plugin import (
     Kind,
     Misread,
     Nothing,
-    States,
     Trigger,
     View,
     Watch,
@@ -28,7 +27,6 @@ from engine.plugin import (
 )
 
 _NOBODY = {"id": None, "parent_id": None, "user_id": None}
-_CHANGED = "state_changed"
 _OF_EXAMPLES = {"time_fired": "2026-03-02T04:30:00+00:00", "context": _NOBODY}
 
 
@@ -101,34 +99,24 @@ class Event(Trigger):
     )
 
     def watches(self, view: View) -> list[Watch]:
-        found: list[Watch] = [Facts("event", event_type) for event_type in dict.fromkeys(self.event_type)]
-        if _CHANGED in self.event_type:
-            entity = self.event_data.get("entity_id")
-            found.append(States((entity if isinstance(entity, str) else "",)))
-        return found
+        return [Facts("event", event_type) for event_type in dict.fromkeys(self.event_type)]
 
     def needs(self) -> Mapping[str, Json]:
         wanted: Mapping[str, Json] = self.event_data
         return wanted
 
     def decide(self, memory: Json, fact: Fact, view: View) -> Decision:
-        event_type, data = (_CHANGED, _change(fact.data)) if fact.kind == "state" else (fact.subject, fact.data)
-        if other := _difference(self.event_data, data, "event_data"):
+        if other := _difference(self.event_data, fact.data, "event_data"):
             return Decision(memory, Nothing(), f"{other} is not what the rule asks for")
         context = {**_NOBODY, "id": fact.cause or None}
         for key, wanted in self.context.items():
             if context[key] not in wanted:
                 return Decision(memory, Nothing(), f"its context.{key} is not what the rule asks for")
-        told = {"event_type": event_type, "data": data, "time_fired": fact.at.isoformat(), "context": context}
-        return Decision(memory, Fire({"event": told}), f"the event {event_type} came")
+        told = {"event_type": fact.subject, "data": fact.data, "time_fired": fact.at.isoformat(), "context": context}
+        return Decision(memory, Fire({"event": told}), f"the event {fact.subject} came")
 
     def describe(self, told: Mapping[str, Json]) -> str:
         return f"event '{told['event']['event_type']}'"
-
-
-def _change(data: Mapping[str, Json]) -> dict[str, Json]:
-    """A change of an entity as the event of Home Assistant tells it."""
-    return {"entity_id": data["entity_id"], "old_state": data["from_state"], "new_state": data["to_state"]}
 
 
 def _difference(wanted: Json, found: Json, name: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from engine.conditions import check_all
 from engine.entity import change
 from engine.later import put_off
-from engine.plugin import DURATION, Impossible, Plan, Request, integer
+from engine.plugin import DURATION, Action, Impossible, Plan, Request, integer
 from engine.records import CommandRecord, Drop, DueRecord, EffectRecord, InboxRecord
 from engine.rules.model import is_script
 from engine.runs import quiet
@@ -98,19 +99,32 @@ def abandon(course: Course, wait: Wait, reason: str) -> None:
 def _planned(course: Course, step: Mapping[str, Json]) -> tuple[str, list[Plan]]:
     """The name of the action, which may be a template, and what it plans."""
     name = step["action"]
+    scope = replace(course.scope(), warnings=[])
     try:
         name = str(course.scope().render(name, strict=True))
-        data = course.scope().render(step.get("data") or {}, strict=True)
+        data = scope.render(step.get("data") or {})
         kind = course.means.actions.get(name)
         if kind is not None:
-            return name, list(kind(data).plan(course.view))
+            plans = list(kind(data).plan(course.view))
+            _must_be_defined(name, kind, plans, scope.warnings)
+            course.warnings += scope.warnings
+            return name, plans
     except TemplateProblem as problem:
         raise StepFailed(f"{name}: a template failed: {problem}") from None
     except ValueError as problem:
-        raise StepFailed(f"{name}: {problem}", soft=isinstance(problem, Impossible)) from None
+        why = f"a template failed: {scope.warnings[0]}" if scope.warnings else str(problem)
+        raise StepFailed(f"{name}: {why}", soft=isinstance(problem, Impossible)) from None
+    course.warnings += scope.warnings
     if is_script(name):
         return name, [Call(name, data)]
     raise StepFailed(f"there is no action {name}; was a plugin removed?")
+
+
+def _must_be_defined(name: str, kind: type[Action], plans: list[Plan], undefined: list[TemplateProblem]) -> None:
+    """A step that changes the world does not go on with a name that is not defined (design decision 12)."""
+    changes = any(isinstance(plan, Request) and plan.changes_world for plan in plans)
+    if undefined and changes and not kind.lenient:
+        raise undefined[0]
 
 
 def _call(course: Course, frame: Frame, plan: Call, token: str) -> str:

@@ -69,6 +69,7 @@ class World:
         self.seed = time.time_ns() % 1_000_000 if seed is None else seed
         self.connections: dict[str, Connection] = {}
         self._actions = dict(self.settings.registry.actions)
+        self._real = frozenset(self._actions)
         self.settings = replace(self.settings, registry=replace(self.settings.registry, actions=self._actions))
         self._stubs = Stubs(self.clock)
         self._simulators: dict[str, Any] = {}
@@ -113,12 +114,12 @@ class World:
 
         `response` is what comes back, `refuses` why nothing does; each may be a function of the step's data. With
         `crashes` nobody knows what happened; `takes` are seconds; `sets` are entities and their new states. What only
-        `reads` may be the poll of a sensor.
+        `reads` may be the poll of a sensor. An undefined name in its data is empty text, unless it stands for a real
+        action that changes the outside world.
         """
         self._stubs.behaviours[name] = Behaviour(response, refuses, crashes, takes, sets)
-        self._actions[name] = type(
-            "Stub", (StubAction,), {"name": name, "sets": sets or {}, "responds": True, "reads": reads}
-        )
+        given = {"name": name, "sets": sets or {}, "responds": True, "reads": reads, "lenient": name not in self._real}
+        self._actions[name] = type("Stub", (StubAction,), given)
         if hasattr(self, "_tree"):
             self._tree.know(Known.of(self.settings))
 

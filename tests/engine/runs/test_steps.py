@@ -62,14 +62,17 @@ async def test_an_undefined_name_in_variables_is_empty_text_and_a_warning() -> N
     assert any("tirgger_2" in line for line in said(house))
 
 
-async def test_an_undefined_name_in_the_data_of_an_action_fails_the_step_and_suggests() -> None:
+async def test_an_undefined_name_fails_a_step_that_changes_the_world_and_is_empty_text_elsewhere() -> None:
     house = await ran("""
         - variables: {count: 3}
         - action: log.write
-          data: {message: "{{ cout }}"}
+          data: {message: "so many: {{ cout }}"}
+        - action: http.request
+          data: {url: "https://a.example/", json: "{{ cout }}", method: POST}
     """)
     outcome, text = await reason(house)
     assert outcome == "error"
+    assert text.startswith("http.request")
     assert "`cout` is not defined" in text
     assert "count" in text
 
