@@ -10,6 +10,7 @@ import click
 
 from engine.cli._shown import columns, moment
 from engine.runs.course import due_key
+from engine.runs.frames import shown_path
 from engine.values import Json, masked
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _send(send: EffectRecord, zone: tzinfo) -> tuple[str, ...]:
 def _run(run: RunRecord, ends: Mapping[str, DueRecord], zone: tzinfo) -> tuple[str, ...]:
     """The run with the steps at which it waits; one that was queued behind another has not begun."""
     leaves = [frame for frame in run.body["frames"] if frame["wait"]]
-    steps = ", ".join(f"{leaf['path']}/{leaf['at']}" for leaf in leaves)
+    steps = ", ".join(shown_path(f"{leaf['path']}/{leaf['at']}") for leaf in leaves)
     waits = ", ".join(_wait(run.id, leaf["wait"], ends, zone) for leaf in leaves)
     return moment(run.started, zone), run.rule, run.id, steps, waits or run.state
 

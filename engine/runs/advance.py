@@ -21,7 +21,7 @@ from engine.runs.called import answer
 from engine.runs.called import begun as has_begun
 from engine.runs.calls import abandon
 from engine.runs.course import Course, Means, RunEnded, SequenceEnded, StepFailed, due_key
-from engine.runs.frames import GATHERING, ON_ERROR, Body, Frame, begun, packed, steps_at, unpacked
+from engine.runs.frames import GATHERING, ON_ERROR, Body, Frame, begun, packed, shown_path, steps_at, unpacked
 from engine.runs.modes import admit
 from engine.runs.quiet import AGAIN
 from engine.runs.steps import begin_step, left_sequence, resume_step
@@ -175,10 +175,10 @@ def _prepare(course: Course, event: EventRecord) -> None:
         after = course.body.variables[RESOLVED]["after"]
         course.note(RESOLVED, RESOLVED, "begins", f"what the trigger fired for is over, after {after:g} s")
     elif course.program["conditions"] and by_hand(event) and event.data["skip_conditions"]:
-        course.note("conditions", "conditions", "skipped", "the rule was called by name")
+        course.note("condition", "condition", "skipped", "the rule was called by name")
     elif course.program["conditions"]:
         answer = check_all(course.program["conditions"], course.scope())
-        course.note("conditions", "conditions", "hold" if answer.holds else "do not hold", answer.reason)
+        course.note("condition", "condition", "hold" if answer.holds else "do not hold", answer.reason)
         if answer.failed:
             course.says.append(Say(f"a condition cannot be worked out: {answer.reason}", "warning"))
         if not answer.holds:
@@ -280,7 +280,7 @@ def _troubled(course: Course, frame: Frame, step: Mapping[str, Json], trouble: S
         if goes_on or not trouble.path:
             why = f"{trouble.reason}; goes on (continue_on_error)" if goes_on else trouble.reason
             course.note(frame.step_path, step["do"], "failed", why)
-        trouble.path = trouble.path or frame.step_path
+        trouble.path = trouble.path or shown_path(frame.step_path)
         if goes_on:
             _past(frame)
             return

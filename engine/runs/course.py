@@ -12,7 +12,7 @@ from engine.records import Changes, Drop, DueRecord, EffectRecord, RunRecord, St
 from engine.rules.model import Program, is_script
 from engine.rules.normalise import slug
 from engine.runs.called import sees_trigger
-from engine.runs.frames import Body, Frame
+from engine.runs.frames import Body, Frame, shown_path
 from engine.scope import Scope, TemplateProblem
 from engine.states import Heard, Snapshot, heard
 from engine.values import Fact, FactKind, Json, Say, state_object
@@ -158,7 +158,8 @@ class Course:
         seq = self.body.steps
         if REPEATED in path:
             self._forget_lines(path, seq)
-        self.changes.put.append(StepRecord(self.run.id, seq, path, kind, self.view.now, result, reason, detail))
+        told = shown_path(path)
+        self.changes.put.append(StepRecord(self.run.id, seq, told, kind, self.view.now, result, reason, detail))
 
     def _forget_lines(self, path: str, seq: int) -> None:
         """Of a step that is repeated only the newest lines are kept (semantics section 12)."""

@@ -113,6 +113,11 @@ class Body:
         return [frame.wait.token for frame in self.frames if frame.wait]
 
 
+def shown_path(path: str) -> str:
+    """A path as traces show it, in Home Assistant's words: `action/1/then/0` (semantics section 12)."""
+    return ROOT.removesuffix("s") + path.removeprefix(ROOT) if path.startswith(ROOT) else path
+
+
 def begun(trigger: Mapping[str, Json], variables: dict[str, Json]) -> Body:
     """The body of a run that stands before its first step."""
     body = Body(trigger, variables, [])
@@ -197,6 +202,7 @@ __all__ = [
     "Wait",
     "begun",
     "packed",
+    "shown_path",
     "steps_at",
     "unpacked",
 ]

@@ -408,7 +408,7 @@ async def test_runs_of_a_rule_are_told_with_their_steps() -> None:
     )
     (run,) = found.runs
     assert (run.state, run.outcome, run.reason) == ("done", "finished", "all steps done")
-    assert [step.path for step in run.steps] == ["actions/0", "actions/0", "actions/1", "actions/1"]
+    assert [step.path for step in run.steps] == ["action/0", "action/0", "action/1", "action/1"]
 
 
 def _on(world: World) -> str:

@@ -218,7 +218,7 @@ async def asked(w: World, condition: str) -> tuple[bool, str]:
     await w.fire("go")
     run = w.runs("r")[-1]
     assert run.outcome in ("finished", "failed_conditions")
-    steps = [step.reason for step in run.steps if step.kind == "conditions"]
+    steps = [step.reason for step in run.steps if step.kind == "condition"]
     return run.outcome == "finished", run.reason if run.outcome != "finished" else "".join(steps)
 
 

@@ -99,7 +99,7 @@ def _left_behind(number: int, at: datetime) -> Iterator[object]:
     run, rule = f"r{number:025d}", f"rule_{number % 50}"
     yield EventRecord(f"e{number:025d}", rule, "", "t", "", {"json": {"event": number}}, at, "done")
     yield RunRecord(run, f"e{number:025d}", rule, "", "", "done", "finished", "", at, at, 2, {})
-    yield StepRecord(run, 0, "actions/0", "action", at, "done", "accepted", {"status": 200})
+    yield StepRecord(run, 0, "action/0", "action", at, "done", "accepted", {"status": 200})
     yield _call(number, run, rule, at)
 
 

@@ -139,16 +139,16 @@ def model(number: int) -> list[Trace]:
     holds = bool(number % 5)
     said = f"{{{{ trigger.json.number % 5 != 0 }}}} is {holds}"
     if not holds:
-        return [("conditions", "conditions", "do not hold", said, "")]
+        return [("condition", "condition", "do not hold", said, "")]
     double = number * 2
     even = double % 4 == 0
     values = str({"double": double})
     return [
-        ("conditions", "conditions", "hold", said, ""),
-        ("actions/0", "variables", "set", "double", values),
-        ("actions/1", "delay", "waiting", "waits", ""),
-        ("actions/1", "delay", "done", "the time is up", ""),
-        ("actions/2", "if", "then" if even else "else", f"{{{{ double % 4 == 0 }}}} is {even}", ""),
-        *([("actions/2/then/0", "event", "fired", "counted", values)] if even else []),
-        ("actions/3", "stop", "finished", str(double), ""),
+        ("condition", "condition", "hold", said, ""),
+        ("action/0", "variables", "set", "double", values),
+        ("action/1", "delay", "waiting", "waits", ""),
+        ("action/1", "delay", "done", "the time is up", ""),
+        ("action/2", "if", "then" if even else "else", f"{{{{ double % 4 == 0 }}}} is {even}", ""),
+        *([("action/2/then/0", "event", "fired", "counted", values)] if even else []),
+        ("action/3", "stop", "finished", str(double), ""),
     ]

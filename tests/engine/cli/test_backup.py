@@ -66,7 +66,7 @@ def test_what_may_repeat_is_listed_by_name(home: Home) -> None:
     )
     told("backup", home.folder / "copy.db")
     lines = [" ".join(line.split()) for line in told("restore", home.folder / "copy.db", "--replace").splitlines()]
-    assert "2026-03-29 12:00:00 welcome r1 actions/2 for its delay, until 2026-03-29 13:00:00" in lines
+    assert "2026-03-29 12:00:00 welcome r1 action/2 for its delay, until 2026-03-29 13:00:00" in lines
     assert "2026-03-29 12:00:00 welcome r2 queued" in lines
     assert "2026-03-29 12:00:00 late +1415…123" in lines
     assert "2026-03-29 12:00:00 at_nine" in lines

@@ -54,7 +54,7 @@ def test_variables_are_worked_out_before_the_conditions_and_in_order() -> None:
         conditions='"{{ b == 2 }}"',
     )
     assert course.run.reason == "2"
-    assert trace(course)[0] == ("conditions", "hold")
+    assert trace(course)[0] == ("condition", "hold")
 
 
 def test_variables_of_the_trigger_come_before_those_of_the_rule() -> None:
@@ -79,7 +79,7 @@ def test_a_variable_in_error_ends_the_run_before_its_conditions() -> None:
 
 def test_the_first_false_condition_ends_the_run() -> None:
     course = begun("- stop: never", conditions='["{{ false }}", "{{ 1 / 0 }}"]')
-    assert (course.run.outcome, trace(course)) == ("failed_conditions", [("conditions", "do not hold")])
+    assert (course.run.outcome, trace(course)) == ("failed_conditions", [("condition", "do not hold")])
 
 
 def test_a_run_goes_on_from_the_message_of_its_leaf() -> None:
@@ -127,7 +127,7 @@ async def test_a_failure_inside_a_branch_leaves_the_branch_for_on_error() -> Non
     )
     await house.fire("go")
     (run,) = await house.runs()
-    assert (run.outcome, run.reason) == ("error", "variables: x: division by zero; then on_error: actions/0/then/0")
+    assert (run.outcome, run.reason) == ("error", "variables: x: division by zero; then on_error: action/0/then/0")
 
 
 def test_facts_of_a_run_are_handed_on() -> None:

@@ -366,5 +366,5 @@ async def test_on_error_follows_when_a_branch_fails() -> None:
         )
         await world.fire("go")
         await world.advance(5)
-        assert said(world, "x") == ["actions/0/parallel/0/sequence/0"]
+        assert said(world, "x") == ["action/0/parallel/0/sequence/0"]
         assert world.runs("r")[0].outcome == "error"

@@ -110,7 +110,7 @@ async def test_an_error_in_if_takes_else() -> None:
             - stop: else
     """)
     assert await reason(house) == ("finished", "else")
-    assert await paths(house) == [("actions/0", "else"), ("actions/0/else/0", "finished")]
+    assert await paths(house) == [("action/0", "else"), ("action/0/else/0", "finished")]
 
 
 async def test_an_if_without_a_branch_to_take_goes_on() -> None:
@@ -170,7 +170,7 @@ async def test_a_choose_that_fits_nothing_and_has_no_default_goes_on() -> None:
         - stop: after
     """)
     assert (await reason(house))[1] == "after"
-    assert ("actions/0", "none") in await paths(house)
+    assert ("action/0", "none") in await paths(house)
 
 
 async def test_stop_ends_the_whole_run_from_any_depth() -> None:
@@ -214,7 +214,7 @@ async def test_a_disabled_step_is_skipped_and_the_trace_says_so() -> None:
         - stop: here
     """)
     assert (await reason(house))[1] == "here"
-    assert (await paths(house))[:2] == [("actions/0", "skipped"), ("actions/1", "skipped")]
+    assert (await paths(house))[:2] == [("action/0", "skipped"), ("action/1", "skipped")]
 
 
 async def test_a_step_whose_enabled_fails_fails() -> None:
@@ -234,7 +234,7 @@ async def test_a_delay_waits_and_the_run_goes_on_at_its_time() -> None:
     assert await house.outcomes() == ["running"]
     await house.advance(1)
     assert await house.outcomes() == ["finished"]
-    assert ("actions/0", "waiting") in await paths(house)
+    assert ("action/0", "waiting") in await paths(house)
 
 
 @pytest.mark.parametrize("delay", ["{{ 1 / 0 }}", "{{ 'soon' }}", "{{ undefined_name }}", "{{ -1 }}"])

@@ -243,7 +243,7 @@ async def test_a_rule_runs_by_hand_with_or_without_its_conditions() -> None:
         await world.trigger("tag")
         await world.trigger("tag", skip_conditions=False)
         assert [run.outcome for run in world.runs("tag")] == ["finished", "failed_conditions"]
-        assert next((step.kind, step.result) for step in world.runs("tag")[0].steps) == ("conditions", "skipped")
+        assert next((step.kind, step.result) for step in world.runs("tag")[0].steps) == ("condition", "skipped")
         assert len(world.calls) == 1
         with pytest.raises(LookupError, match=r'no rule "tagg"\. did you mean "tag"'):
             await world.trigger("tagg")
