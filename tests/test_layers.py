@@ -22,8 +22,8 @@ HOUSE = """
 1   threshold calendar contact declaration declared/* plugin
 2   holiday registry judge secret settings
 3   rules/selector rules/model rules/schema rules/names rules/known rules/sensors rules/program
-3   rules/normalise rules/blueprint rules/complaints rules/contradictions rules/check rules/circles rules/followers
-3   rules/book
+3   rules/normalise rules/blueprint rules/complaints rules/contradictions rules/steps rules/rule rules/check
+3   rules/circles rules/followers rules/book
 4   standing scope states entity later missed predicates spans index watches resolved match
 4   conditions/holds conditions/typed conditions/compare conditions/entities conditions/clock conditions/holiday
 4   conditions
