@@ -198,7 +198,7 @@ async def test_what_has_not_left_is_cancelled_with_its_rule() -> None:
         assert await states(world) == ["cancelled"]
         await ordered(world, "resume-sending")
         assert world.calls == []
-        assert "the rule was removed or switched off" in (await world.journal.sends())[0].reason
+        assert "the rule was switched off" in (await world.journal.sends())[0].reason
 
 
 async def test_what_has_not_left_is_cancelled_when_a_newer_run_replaces_it() -> None:
