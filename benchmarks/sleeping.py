@@ -81,7 +81,7 @@ def first_sleeper(made: Workshop) -> tuple[Sleeper, float]:
             made.hook("sleep"), b'{"n": -1}', {"content-type": "application/json"}, method="POST"
         )
         urllib.request.urlopen(request, timeout=10).close()
-        time.sleep(5)
+        time.sleep(5)  # the run's commit is over by then, and memory has settled
         memory = daemon.memory_mb()
     return asyncio.run(_asleep(made.folder / "state" / "journal.db")), memory
 
@@ -132,6 +132,7 @@ def measure(folder: Path) -> Iterator[dict[str, object]]:
         filled = time.monotonic() - began
         daemon = stack.enter_context(made.daemon())
         ready = daemon.wait_for(" ready ", SOON.total_seconds())
+        # memory and computing time are read just before the first of them is due
         time.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds() - 3))
         asleep, started = daemon.memory_mb(), daemon.cpu_seconds()
         memory = {"ours": round(asleep - before, 1), "bar": BAR, "with_one": round(before, 1)}
@@ -162,6 +163,7 @@ async def peer() -> float:
     scheduler.resume()
     await asyncio.sleep((soon - datetime.now(UTC)).total_seconds())
     began = time.monotonic()
+    # the scheduler has no end to await; looking 100 times a second costs it nothing to speak of
     while len(ran) < DUE:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     scheduler.shutdown(wait=False)

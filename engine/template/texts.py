@@ -9,6 +9,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -157,7 +158,7 @@ def regex_replace(value: Any = "", find: str = "", replace: str = "", ignorecase
     """The text with every find replaced; `\\1` or `\\g<name>` stands for a group."""
     value, meter, parts, end, size = text(value), current(), [], 0, 0
     for match in _pattern(find, ignorecase, value).finditer(value):
-        new = _STANDS_FOR.sub(lambda sign, found=match: _stood_for(sign, found), replace)  # type: ignore[misc]
+        new = _STANDS_FOR.sub(partial(_stood_for, match), replace)
         parts += [value[end : match.start()], new]
         size += len(parts[-1]) + len(parts[-2])
         meter.room(size)
@@ -166,7 +167,7 @@ def regex_replace(value: Any = "", find: str = "", replace: str = "", ignorecase
     return "".join([*parts, value[end:]])
 
 
-def _stood_for(sign: re.Match[str], match: Any) -> str:
+def _stood_for(match: Any, sign: re.Match[str]) -> str:
     number, name, other = sign.groups()
     if other is not None:
         return _ESCAPES.get(other, sign[0])

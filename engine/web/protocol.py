@@ -31,7 +31,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_size = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Turned away when there are too many; else the first head is awaited."""
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:

@@ -1,6 +1,8 @@
 """A daemon with one defence removed, so that a test can show that its absence is noticed.
 
 `python -m tests.acceptance.broken SWITCH rulewheel.yaml`
+
+Methods are replaced with `setattr` (B010), since mypy lets nobody assign to one.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ def keeps_dues() -> None:
             return await once(self, row, changes, keep)
         fired = Changes(put=[record for record in changes.put if not isinstance(record, DueRecord)])
         await self._journal.commit(fired)
-        await asyncio.sleep(0.97)
+        await asyncio.sleep(0.97)  # most of a second, so that a kill at random falls between the two commits
         changes.put = [record for record in changes.put if isinstance(record, DueRecord)]
         return await once(self, row, changes, keep)
 

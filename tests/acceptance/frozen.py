@@ -3,6 +3,8 @@
 `python -m tests.acceptance.frozen PLACE MARK rulewheel.yaml`: the file MARK says that it has happened. PLACE is
 "before_look" or "after_look", the look at `send_by` being the last thing before the first byte is written, or
 "without_look", which is the former with that look taken away. A send must leave within a second.
+
+What other modules own is replaced with `setattr` (B010), in the open, since it is theirs.
 """
 
 from __future__ import annotations
