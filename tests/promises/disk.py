@@ -13,6 +13,11 @@ from engine.records import Changes, Conflict, Done
 from tests.promises.peril import SYNC, PerilousJournal, Power, off
 
 NAME = "journal.db"
+_KEPT = (
+    "SELECT 1 FROM event WHERE data LIKE ?",
+    "SELECT 1 FROM step WHERE result = 'gathered' AND detail LIKE ?",
+)
+"""Where an event stands: a digest takes it out of its table into the trace of its run."""
 
 
 class PerilousDisk(PerilousJournal):
@@ -31,8 +36,7 @@ class PerilousDisk(PerilousJournal):
 
     def knows(self, fact: str) -> bool:
         with closing(sqlite3.connect(self._path())) as looker:
-            found = looker.execute("SELECT count(*) FROM event WHERE data LIKE ?", (f'%"{fact}%',)).fetchone()
-        return bool(found[0])
+            return any(looker.execute(where, (f'%"{fact}%',)).fetchone() for where in _KEPT)
 
     async def commit(self, changes: Changes) -> Done | Conflict:
         self._live()
